@@ -1,0 +1,2 @@
+//! The program `ipfs-kit`.
+fn main() {}
