@@ -1,0 +1,1 @@
+//! CARv1 and CARv2: content-addressed archives.

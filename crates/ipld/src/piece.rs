@@ -1,0 +1,1 @@
+//! Piece commitments: what Filecoin calls content by.
