@@ -4,7 +4,7 @@
 
 use cid::Cid;
 
-use crate::{Error, Result};
+use crate::{Error, Result, address};
 
 /// How deep arrays and maps may nest.
 const MAX_DEPTH: usize = 256;
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn link(&mut self) -> Result<Cid> {
         let Head::Bytes(len) = self.head()? else { return Err(malformed("a link that is not a byte string")) };
         match self.take(len)?.split_first() {
-            Some((0, bytes)) => whole_cid(bytes),
+            Some((0, bytes)) => address::from_bytes(bytes),
             _ => Err(malformed("a link that does not begin with a zero byte")),
         }
     }
@@ -144,20 +144,6 @@ pub(crate) fn links(block: &[u8]) -> Result<Vec<Cid>> {
     reader.end().map(|()| links)
 }
 
-/// The CID at the head of `bytes` and its length (reference 9.1: `12 20` is a CIDv0, anything else a CIDv1).
-pub(crate) fn cid_prefix(bytes: &[u8]) -> Result<(Cid, usize)> {
-    let mut rest = bytes;
-    let cid = Cid::read_bytes(&mut rest).map_err(|error| Error::InvalidCid(error.to_string()))?;
-    Ok((cid, bytes.len() - rest.len()))
-}
-
-fn whole_cid(bytes: &[u8]) -> Result<Cid> {
-    match cid_prefix(bytes)? {
-        (cid, len) if len == bytes.len() => Ok(cid),
-        _ => Err(Error::InvalidCid("bytes after the end".to_owned())),
-    }
-}
-
 fn malformed(detail: &str) -> Error {
-    Error::Malformed { format: "dag-cbor", detail: detail.to_owned() }
+    Error::malformed("dag-cbor", detail)
 }

@@ -3,11 +3,8 @@
 use bytes::Bytes;
 use cid::Cid;
 
-use super::{
-    cbor::{Head, Reader},
-    varint,
-};
-use crate::{Error, Result};
+use super::cbor::{Head, Reader};
+use crate::{Error, Result, varint};
 
 /// What stands before the fields of a CARv2: a version 1 header that says 2.
 pub(super) const PRAGMA_LEN: u64 = 11;
@@ -26,7 +23,7 @@ pub fn header(roots: &[Cid]) -> Bytes {
     }
     map.extend(b"\x67version\x01");
     let mut out = Vec::with_capacity(map.len() + varint::MAX_LEN);
-    varint::put(&mut out, map.len() as u64);
+    varint::write(&mut out, map.len() as u64);
     out.extend(map);
     out.into()
 }
@@ -98,6 +95,10 @@ fn put_head(out: &mut Vec<u8>, major: u8, argument: u64) {
             out.push(major | 25);
             out.extend((argument as u16).to_be_bytes());
         }
+        0x1_0000..0x1_0000_0000 => {
+            out.push(major | 26);
+            out.extend((argument as u32).to_be_bytes());
+        }
         _ => {
             out.push(major | 27);
             out.extend(argument.to_be_bytes());
@@ -106,5 +107,5 @@ fn put_head(out: &mut Vec<u8>, major: u8, argument: u64) {
 }
 
 fn malformed(detail: &str) -> Error {
-    Error::Malformed { format: "car", detail: detail.to_owned() }
+    Error::malformed("car", detail)
 }
