@@ -1,0 +1,70 @@
+//! How far a transfer has come. Whoever moves bytes ticks; the time-out layer and the user's display look.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A counter shared by everybody who looks at one transfer. Cheap to clone; clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    bytes: AtomicU64,
+    ticks: AtomicU64,
+    parent: Option<Progress>,
+}
+
+impl Progress {
+    /// A new counter at zero.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A counter of its own whose bytes and ticks also count here.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        let counters = Counters { parent: Some(self.clone()), ..Counters::default() };
+        Self { counters: Arc::new(counters) }
+    }
+
+    /// `n` more bytes have moved.
+    pub fn moved(&self, n: u64) {
+        self.counters.bytes.fetch_add(n, Ordering::Relaxed);
+        self.counters.ticks.fetch_add(1, Ordering::Relaxed);
+        if let Some(parent) = &self.counters.parent {
+            parent.moved(n);
+        }
+    }
+
+    /// Something is going on, although no byte moves: a server is assembling parts, a batch is filling.
+    pub fn alive(&self) {
+        self.moved(0);
+    }
+
+    /// Bytes moved so far. A repeated part counts again.
+    pub fn bytes(&self) -> u64 {
+        self.counters.bytes.load(Ordering::Relaxed)
+    }
+
+    /// A number that changes whenever anything happens: an unchanged number for the idle time is a time-out.
+    pub fn ticks(&self) -> u64 {
+        self.counters.ticks.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_count_for_their_parent() {
+        let parent = Progress::new();
+        let (one, two) = (parent.child(), parent.child());
+        one.moved(3);
+        two.alive();
+        assert_eq!((one.bytes(), two.bytes(), parent.bytes()), (3, 0, 3));
+        assert_eq!((one.ticks(), two.ticks(), parent.ticks()), (1, 1, 2));
+    }
+}
