@@ -3,7 +3,7 @@
 //! Kubo and boxo write `File` with a size; old trickle importers wrote `Raw`; some left the size out. A leaf with anything else in it
 //! (mode, mtime) cannot be rebuilt from its bytes, and counts as an inner node.
 
-use cid::{Cid, Version};
+use cid::Cid;
 use sha2::{Digest, Sha256};
 
 use crate::{address, varint};
@@ -97,9 +97,4 @@ fn makes(form: Form, cid: &Cid, data: &[u8]) -> bool {
 /// ordinary make has such a Tsize: its links alone take more.
 pub(crate) fn looks_like_leaf(size: u64, tsize: u64) -> bool {
     size > 0 && size <= crate::dagpb::MAX_NODE as u64 && Form::all(size).any(|form| form.block_len(size) == tsize)
-}
-
-/// The name of a leaf's block.
-pub(crate) fn name(version: Version, digest: &[u8; 32]) -> Cid {
-    address::from_sha256(version, address::DAG_PB, digest)
 }

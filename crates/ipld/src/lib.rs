@@ -9,7 +9,7 @@
 //! | [`address`] | names: the text, the hashes, the paths |
 //! | [`block`] | a name and its bytes |
 //! | [`dagpb`], [`unixfs`] | what inner nodes say |
-//! | [`profile`], [`import`], [`directory`], [`symlink`] | plain bytes and names into a DAG |
+//! | [`profile`], [`import`] | plain bytes and names into a DAG |
 //! | [`plan`], [`preorder`] | a DAG back into the chunks of a range, and into its outboard |
 //! | [`resolve`], [`listing`] | paths and entries of directories |
 //! | [`car`], [`piece`] | archives of blocks, and Filecoin's names for them |
@@ -17,11 +17,16 @@
 
 pub mod address;
 pub mod block;
+mod bounds;
 mod canonical;
 pub mod car;
 pub mod dagpb;
 pub mod error;
+pub mod import;
+mod murmur;
 pub mod piece;
+pub mod plan;
+pub mod profile;
 mod protobuf;
 pub mod unixfs;
 pub mod varint;

@@ -18,8 +18,8 @@ mod data;
 mod shard;
 
 use data::Data;
+pub(crate) use shard::encode as encode_shard;
 pub use shard::{ShardNode, Slot};
-pub(crate) use shard::{encode as encode_shard, prefix_len};
 
 const FORMAT: &str = "unixfs";
 

@@ -82,7 +82,7 @@ fn prefix(index: u32, fanout: u32) -> String {
 }
 
 /// How many hexadecimal digits stand before a name.
-pub(crate) fn prefix_len(fanout: u32) -> usize {
+fn prefix_len(fanout: u32) -> usize {
     let bits = fanout.saturating_sub(1).max(1).ilog2() + 1;
     bits.div_ceil(4) as usize
 }
