@@ -1,8 +1,8 @@
 //! Piece commitments against the vectors of FRC-0069 and of two independent implementations (reference B.3).
 
-mod chacha;
+mod common;
 
-use chacha::rnd;
+use common::rnd;
 use ipld::{
     Error, address,
     piece::{Piece, PieceHasher},
