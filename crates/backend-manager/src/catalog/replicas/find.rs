@@ -1,0 +1,112 @@
+//! Which replicas there are: of a content, on a backend, in a state, due for a look. Always a page.
+
+use std::collections::HashMap;
+
+use backend_core::Result;
+use rusqlite::Connection;
+
+use super::row::{COLUMNS, ReplicaId, ReplicaRow, ReplicaState, read};
+use crate::catalog::columns::{BackendNumber, Code, ContentNumber, Size};
+use crate::catalog::process::Process;
+use crate::catalog::{Timestamp, sql};
+
+/// The most replicas of one content that [`of`] answers.
+const OF_MAX: usize = 256;
+
+fn select(rest: &str) -> String {
+    format!("SELECT {COLUMNS} FROM replicas r JOIN backends b ON b.id = r.backend_id {rest}")
+}
+
+/// One replica.
+pub fn find(conn: &Connection, id: &ReplicaId) -> Result<Option<ReplicaRow>> {
+    let text = select("WHERE r.content_id = ?1 AND r.backend_id = ?2 AND r.key = ?3");
+    sql::one(conn, &text, (id.content, id.backend, &id.key), read)
+}
+
+/// The replicas of content, the ones that count first, best evidence first: at most 256. Content that lies under more keys than that has enough.
+pub fn of(conn: &Connection, content: ContentNumber) -> Result<Vec<ReplicaRow>> {
+    let text = select("WHERE r.content_id = ?1 ORDER BY r.state <> 2, r.evidence DESC, r.backend_id, r.key LIMIT ?2");
+    sql::many(conn, &text, (content, sql::limit(OF_MAX)), read)
+}
+
+/// The next replicas of all, by content, backend and key.
+pub fn page(conn: &Connection, after: Option<&ReplicaId>, limit: usize) -> Result<Vec<ReplicaRow>> {
+    let (content, backend, key) =
+        after.map_or((i64::MIN, i64::MIN, ""), |id| (id.content.get(), id.backend.get(), id.key.as_str()));
+    let text = select(
+        "WHERE (?1, ?2, ?3) < (r.content_id, r.backend_id, r.key) ORDER BY r.content_id, r.backend_id, r.key LIMIT ?4",
+    );
+    sql::many(conn, &text, (content, backend, key, sql::limit(limit)), read)
+}
+
+/// The next replicas on one backend, by content and key.
+pub fn page_of_backend(
+    conn: &Connection,
+    backend: BackendNumber,
+    after: Option<(ContentNumber, &str)>,
+    limit: usize,
+) -> Result<Vec<ReplicaRow>> {
+    let (content, key) = after.map_or((i64::MIN, ""), |(content, key)| (content.get(), key));
+    let text =
+        select("WHERE r.backend_id = ?1 AND (?2, ?3) < (r.content_id, r.key) ORDER BY r.content_id, r.key LIMIT ?4");
+    sql::many(conn, &text, (backend, content, key, sql::limit(limit)), read)
+}
+
+/// The next replicas in a state, the longest unchanged first. A moved row leaves the walk, or joins it at the end.
+pub fn page_of_state(
+    conn: &Connection,
+    state: ReplicaState,
+    after: Option<(Timestamp, &ReplicaId)>,
+    limit: usize,
+) -> Result<Vec<ReplicaRow>> {
+    let (at, content, backend, key) = after.map_or((i64::MIN, i64::MIN, i64::MIN, ""), |(at, id)| {
+        (at.millis(), id.content.get(), id.backend.get(), id.key.as_str())
+    });
+    let text = select(
+        "WHERE r.state = ?1 AND (?2, ?3, ?4, ?5) < (r.changed_at, r.content_id, r.backend_id, r.key)
+        ORDER BY r.changed_at, r.content_id, r.backend_id, r.key LIMIT ?6",
+    );
+    sql::many(conn, &text, (Code(state), at, content, backend, key, sql::limit(limit)), read)
+}
+
+/// The next uploads that nobody works on: the outcome is unknown, or the worker is dead. They are to be looked at, then taken over by
+/// [`intend`](super::intend). Answers also where to go on; `None`: that was all.
+pub fn claimable(
+    conn: &Connection,
+    process: &Process,
+    after: Option<(Timestamp, &ReplicaId)>,
+    limit: usize,
+) -> Result<(Vec<ReplicaRow>, Option<(Timestamp, ReplicaId)>)> {
+    let mut rows = page_of_state(conn, ReplicaState::Uploading, after, limit)?;
+    let next = rows.last().map(|row| (row.changed_at, row.replica.clone()));
+    let mut alive = HashMap::new();
+    rows.retain(|row| match &row.worker {
+        None => true,
+        Some(worker) => !*alive.entry(worker.clone()).or_insert_with(|| process.alive(worker)),
+    });
+    Ok((rows, next))
+}
+
+/// The next present replicas of a backend that nobody has looked at since `before`, the longest unseen first. Looking moves them out of the answer.
+pub fn to_scrub(conn: &Connection, backend: BackendNumber, before: Timestamp, limit: usize) -> Result<Vec<ReplicaRow>> {
+    let text = select("WHERE r.state = 2 AND r.backend_id = ?1 AND r.checked_at < ?2 ORDER BY r.checked_at LIMIT ?3");
+    sql::many(conn, &text, (backend, before, sql::limit(limit)), read)
+}
+
+/// Accepted and lingering replicas whose time to be looked at has come, the earliest first.
+pub fn due(conn: &Connection, now: Timestamp, limit: usize) -> Result<Vec<ReplicaRow>> {
+    let text = select("WHERE r.due_at <= ?1 ORDER BY r.due_at LIMIT ?2");
+    sql::many(conn, &text, (now, sql::limit(limit)), read)
+}
+
+/// Replicas that their service drops before `horizon`, the earliest first: to be renewed, or replaced.
+pub fn ending(conn: &Connection, horizon: Timestamp, limit: usize) -> Result<Vec<ReplicaRow>> {
+    let text = select("WHERE r.until <= ?1 AND r.state IN (2, 3) ORDER BY r.until LIMIT ?2");
+    sql::many(conn, &text, (horizon, sql::limit(limit)), read)
+}
+
+/// How many replicas of a backend are in a state. Reads an index, not the rows; of the present ones there may be millions.
+pub fn count(conn: &Connection, backend: BackendNumber, state: ReplicaState) -> Result<u64> {
+    let text = "SELECT COUNT(*) FROM replicas WHERE backend_id = ?1 AND state = ?2";
+    sql::only(conn, text, (backend, Code(state)), |row| row.get::<_, Size>(0).map(|it| it.0))
+}
