@@ -16,6 +16,7 @@
 #![warn(missing_docs)]
 
 pub mod address;
+mod asked;
 pub mod block;
 mod bounds;
 mod canonical;
@@ -23,11 +24,14 @@ pub mod car;
 pub mod dagpb;
 pub mod error;
 pub mod import;
+pub mod listing;
 mod murmur;
 pub mod piece;
 pub mod plan;
+pub mod preorder;
 pub mod profile;
 mod protobuf;
+pub mod resolve;
 pub mod unixfs;
 pub mod varint;
 

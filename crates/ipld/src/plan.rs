@@ -17,6 +17,7 @@ use cid::Cid;
 
 use crate::{
     address,
+    asked::{Asked, answer},
     bounds::{Count, check_depth, check_pending},
     canonical,
     error::{Error, Result},
@@ -45,7 +46,7 @@ pub struct Plan {
     size: Option<u64>,
     /// Still to be walked; the next one last.
     parts: Vec<Part>,
-    needed: Option<Part>,
+    asked: Asked<Part>,
     nodes: Count,
 }
 
@@ -80,7 +81,13 @@ impl Plan {
             (address::RAW, Some(_)) if address::inline(&root).is_none() => What::Chunk(Wrap::Raw),
             _ => What::Unknown,
         };
-        Plan { range, size, parts: vec![Part { place, depth: 0, what }], needed: None, nodes: Count::default() }
+        Plan {
+            range,
+            size,
+            parts: vec![Part { place, depth: 0, what }],
+            asked: Asked::default(),
+            nodes: Count::default(),
+        }
     }
 
     /// The file's length: as given to [`Plan::new`], or from the root once it was fed.
@@ -95,8 +102,8 @@ impl Plan {
     #[expect(clippy::should_implement_trait, reason = "a step may fail, and asks again until it is answered")]
     pub fn next(&mut self) -> Result<Step> {
         loop {
-            if let Some(part) = &self.needed {
-                return Ok(Step::Need(part.place.cid));
+            if let Some(cid) = self.asked.open() {
+                return Ok(Step::Need(cid));
             }
             let Some(part) = self.parts.pop() else { return Ok(Step::Done) };
             match self.walk(&part) {
@@ -116,12 +123,7 @@ impl Plan {
     /// # Errors
     /// `Unexpected` when it was not asked for, `Mismatch`, `Malformed` (also: sizes that do not agree with the parent's), `WrongKind`, `Limit`.
     pub fn feed(&mut self, cid: &Cid, node: &Bytes) -> Result<()> {
-        let part = self.answered(cid)?;
-        let fed = address::verify(cid, node).and_then(|()| self.expand(&part, node));
-        if fed.is_err() {
-            self.needed = Some(part);
-        }
-        fed
+        answer(self, |walk| &mut walk.asked, (cid, node), |walk, _, part, node| walk.expand(&part, node))
     }
 
     /// Says that the needed block is no inner node: an outboard that has all inner nodes does not have it. It is then a chunk with dag-pb around it.
@@ -129,21 +131,14 @@ impl Plan {
     /// # Errors
     /// `Unexpected` when it was not asked for; `Missing` when its size is unknown, so that it must be fetched after all.
     pub fn leaf(&mut self, cid: &Cid) -> Result<()> {
-        let part = self.answered(cid)?;
+        let (asked, part) = self.asked.take(cid)?;
         if part.place.size.is_none() {
-            self.needed = Some(part);
-            return Err(Error::Missing { cid: Box::new(*cid) });
+            self.asked.ask(asked, part);
+            return Err(Error::Missing { cid: Box::new(asked) });
         }
         let wrap = if cid.codec() == address::RAW { Wrap::Raw } else { Wrap::Node };
         self.parts.push(Part { what: What::Chunk(wrap), ..part });
         Ok(())
-    }
-
-    fn answered(&mut self, cid: &Cid) -> Result<Part> {
-        match self.needed.take_if(|part| address::same(&part.place.cid, cid)) {
-            Some(part) => Ok(part),
-            None => Err(Error::Unexpected { cid: Box::new(*cid) }),
-        }
     }
 
     /// Whether a part has bytes of the range. A root's size, once known, is what the range is held against.
@@ -154,7 +149,7 @@ impl Plan {
             return Err(Error::Range { start: self.range.start, end: self.range.end, size: file });
         }
         let size = part.place.size.unwrap_or(file);
-        Ok(size > 0 && part.place.start < end && self.range.start < part.place.start + size)
+        Ok(self.range.start.max(part.place.start) < end.min(part.place.start + size))
     }
 
     /// A chunk, if the part is one; else its CID may hold it, or it is asked for.
@@ -167,7 +162,7 @@ impl Plan {
         }
         match address::inline(&part.place.cid).map(Bytes::copy_from_slice) {
             Some(bytes) => self.expand(part, &bytes)?,
-            None => self.needed = Some(part.clone()),
+            None => self.asked.ask(part.place.cid, part.clone()),
         }
         Ok(None)
     }

@@ -2,7 +2,7 @@
 //!
 //! Records lie in pages, so that growing copies nothing; an index of hash and place is what is sorted.
 
-use cid::{Cid, Version};
+use cid::Version;
 
 use super::Entry;
 use crate::{
