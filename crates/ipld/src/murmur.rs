@@ -74,8 +74,33 @@ pub(crate) fn slot_at(hash: u64, used: u32, bits: u32) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Names whose whole hashes are equal: the second block of each is solved so that it undoes the difference of the first.
+    pub(crate) fn colliding() -> impl Iterator<Item = Vec<u8>> {
+        let inverse =
+            |odd: u64| (0..6).fold(odd, |guess, _| guess.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(guess))));
+        let (fifth, un1, un2) = (inverse(5), inverse(C1), inverse(C2));
+        let names = (0_u64..).map(move |index| {
+            let first: [u8; 16] = *format!("{index:016}").as_bytes().as_array().unwrap();
+            let (k1, k2) = halves(&first);
+            let h1 = mix1(k1).rotate_left(27).wrapping_mul(5).wrapping_add(0x52dc_e729);
+            let h2 = mix2(k2).rotate_left(31).wrapping_add(h1).wrapping_mul(5).wrapping_add(0x3849_5ab5);
+            let mixed1 = h1 ^ 1_u64.wrapping_sub(0x52dc_e729).wrapping_mul(fifth).wrapping_sub(h2).rotate_right(27);
+            let mixed2 = h2 ^ 2_u64.wrapping_sub(0x3849_5ab5).wrapping_mul(fifth).wrapping_sub(1).rotate_right(31);
+            let k1 = mixed1.wrapping_mul(un2).rotate_right(31).wrapping_mul(un1);
+            let k2 = mixed2.wrapping_mul(un1).rotate_right(33).wrapping_mul(un2);
+            [first.as_slice(), &k1.to_le_bytes(), &k2.to_le_bytes()].concat()
+        });
+        names.filter(|name| !name.contains(&b'/') && !name.contains(&0))
+    }
+
+    #[test]
+    fn collisions_collide() {
+        let hashes: Vec<_> = colliding().take(20).map(|name| murmur3(&name)).collect();
+        assert!(hashes.iter().all(|hash| *hash == hashes[0]));
+    }
 
     #[test]
     fn published_vectors() {

@@ -10,7 +10,7 @@ use crate::{
     address,
     asked::{Asked, answer},
     block::Block,
-    bounds::{Seen, check_depth, check_pending},
+    bounds::{Seen, check_pending, check_tree_depth},
     canonical,
     error::Result,
     unixfs::{self, Node},
@@ -105,7 +105,7 @@ impl Preorder {
 
     /// Remembers the children; whether the block is an inner node.
     fn expand(&mut self, cid: &Cid, depth: u32, block: &Bytes) -> Result<bool> {
-        check_depth(depth)?;
+        check_tree_depth(depth)?;
         let first = self.pending.len();
         let node = unixfs::decode(cid, block)?;
         let inner = !matches!(&node, Node::File(file) if file.children.is_empty() && canonical::form_of(cid, &file.data).is_some());

@@ -60,3 +60,29 @@ impl Builder<'_> {
         Ok(link)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        import::{DirectoryBuilder, leaf},
+        murmur::tests::colliding,
+        profile::{DirectoryRule, UNIXFS_V1_2025},
+    };
+
+    fn check(threshold: u64, count: usize) -> Result<()> {
+        let rule = DirectoryRule { threshold, ..UNIXFS_V1_2025.directory };
+        let profile = Profile { directory: rule, ..UNIXFS_V1_2025 };
+        let mut builder = DirectoryBuilder::new(profile);
+        colliding().take(count).try_for_each(|name| builder.add(&name, leaf(&profile, b"x")))?;
+        builder.finish(&mut |_| ()).map(|_| ())
+    }
+
+    #[test]
+    fn names_of_one_hash_fit_no_hamt() {
+        assert_eq!(check(0, 1), Ok(()));
+        assert!(matches!(check(0, 2), Err(Error::Malformed { format: "hamt", .. })));
+        assert_eq!(check(100_000, 17), Ok(()));
+        assert!(matches!(check(100_000, 18), Err(Error::Limit { what: "names of one hash", .. })));
+    }
+}
