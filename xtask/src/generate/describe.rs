@@ -1,0 +1,74 @@
+//! What the built program says of itself: `ipfs-kit internal describe`.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::failure::{Failure, Result};
+use crate::tree::Tree;
+
+/// The answer of `internal describe`. Fields that this task does not use are left alone.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Described {
+    /// Every linked backend.
+    pub backends: Vec<Backend>,
+    /// Every kind of error.
+    pub errors: Vec<Failing>,
+}
+
+/// One descriptor.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Backend {
+    /// What `type:` says.
+    pub kind: String,
+    /// Other names of the type.
+    pub aliases: Vec<String>,
+    /// One line.
+    pub summary: String,
+    /// Who names content there.
+    pub addressing: String,
+    /// Whether copies there are replicas.
+    pub role: String,
+    /// What an instance may offer.
+    pub offers: BTreeMap<String, bool>,
+    /// Latency, durability and cost, before anything was measured.
+    pub traits: BTreeMap<String, String>,
+    /// The JSON schema of `connection` and `credentials`.
+    pub schema: Value,
+    /// A configuration file that opens.
+    pub example: String,
+    /// Its package: `backend-local`.
+    #[serde(rename = "crate")]
+    pub package: String,
+}
+
+/// One kind of error.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Failing {
+    /// Its stable name.
+    pub kind: String,
+    /// The `type` of the JSON form.
+    pub class: String,
+    /// The family of the hierarchy.
+    pub family: String,
+    /// Whether to try again.
+    pub advice: String,
+    /// What the program exits with.
+    pub exit_code: u8,
+}
+
+/// Builds the program with every backend, in the profile that tests use, and asks it.
+pub(super) fn ask(tree: &Tree) -> Result<Described> {
+    let run =
+        ["run", "--quiet", "--locked", "--package", "ipfs-kit", "--features", "full", "--", "internal", "describe"];
+    let answer = Command::new(env!("CARGO")).args(run).current_dir(tree.root()).output();
+    let answer = answer.map_err(|err| Failure::new(format!("cannot run cargo: {err}")))?;
+    if !answer.status.success() {
+        let said = String::from_utf8_lossy(&answer.stderr);
+        return Err(Failure::new(format!("`ipfs-kit internal describe` failed: {}", said.trim())));
+    }
+    serde_json::from_slice(&answer.stdout)
+        .map_err(|err| Failure::new(format!("`ipfs-kit internal describe` answered something else: {err}")))
+}
