@@ -129,10 +129,10 @@ impl Plan {
     /// Says that the needed block is no inner node: an outboard that has all inner nodes does not have it. It is then a chunk with dag-pb around it.
     ///
     /// # Errors
-    /// `Unexpected` when it was not asked for; `Missing` when its size is unknown, so that it must be fetched after all.
+    /// `Unexpected` when it was not asked for; `Missing` when its size is unknown, or said to be nothing, so that it must be fetched after all.
     pub fn leaf(&mut self, cid: &Cid) -> Result<()> {
         let (asked, part) = self.asked.take(cid)?;
-        if part.place.size.is_none() {
+        if part.place.size.unwrap_or(0) == 0 {
             self.asked.ask(asked, part);
             return Err(Error::Missing { cid: Box::new(asked) });
         }
@@ -152,19 +152,37 @@ impl Plan {
         Ok(self.range.start.max(part.place.start) < end.min(part.place.start + size))
     }
 
-    /// A chunk, if the part is one; else its CID may hold it, or it is asked for.
+    /// A chunk, if the part is one; else what it is must be found out.
     fn walk(&mut self, part: &Part) -> Result<Option<Chunk>> {
         if !self.touches(part)? {
+            // Of an empty file there is no chunk to prove, so it is the name that must be that of nothing.
+            let empty = part.depth == 0 && part.place.size == Some(0);
+            if empty && canonical::form_of(&part.place.cid, b"").is_none() {
+                self.prove_empty(part)?;
+            }
             return Ok(None);
         }
-        if let (What::Chunk(wrap), Some(len)) = (&part.what, part.place.size) {
-            return Ok(Some(Chunk { cid: part.place.cid, offset: part.place.start, len, wrap: wrap.clone() }));
+        match (&part.what, part.place.size) {
+            (What::Chunk(wrap), Some(len)) => {
+                Ok(Some(Chunk { cid: part.place.cid, offset: part.place.start, len, wrap: wrap.clone() }))
+            }
+            _ => self.open(part).map(|()| None),
         }
+    }
+
+    fn prove_empty(&mut self, root: &Part) -> Result<()> {
+        if root.place.cid.codec() == address::RAW { address::verify(&root.place.cid, b"") } else { self.open(root) }
+    }
+
+    /// The CID may hold the block; else it is asked for.
+    fn open(&mut self, part: &Part) -> Result<()> {
         match address::inline(&part.place.cid).map(Bytes::copy_from_slice) {
-            Some(bytes) => self.expand(part, &bytes)?,
-            None => self.asked.ask(part.place.cid, part.clone()),
+            Some(bytes) => self.expand(part, &bytes),
+            None => {
+                self.asked.ask(part.place.cid, part.clone());
+                Ok(())
+            }
         }
-        Ok(None)
     }
 
     fn expand(&mut self, part: &Part, block: &Bytes) -> Result<()> {

@@ -142,6 +142,25 @@ fn ranges_that_are_not_there() {
     }
 }
 
+/// A catalog that claims a file to be empty is not believed: there is no chunk whose hash would tell.
+#[test]
+fn emptiness_is_proved() {
+    let mut store = Store::default();
+    let none = import(&UNIXFS_V0_2015, b"").0.cid;
+    let with_mode = ipld::Block::of(address::DAG_PB, FileNode { mode: Some(0o600), ..FileNode::default() }.encode());
+    store.put(with_mode.clone());
+    for (root, asked) in [(none, 0), (import(&UNIXFS_V1_2025, b"").0.cid, 0), (with_mode.cid, 1)] {
+        assert_eq!(from_blocks(&store, root, Some(0), 0..0).unwrap(), (vec![], asked));
+    }
+    for profile in [UNIXFS_V0_2015, UNIXFS_V1_2025].map(|profile| cut(profile, 2, 2)) {
+        for data in [b"x".as_slice(), b"xyz"] {
+            let root = store.import(&profile, data).cid;
+            assert!(from_blocks(&store, root, Some(0), 0..u64::MAX).is_err(), "{root}");
+            assert!(from_plain(b"", &Store::default(), root, 0..0).is_err(), "{root}");
+        }
+    }
+}
+
 /// Bytes in an inner node, a leaf in an identity CID, a leaf with a mode, a child of zero bytes: trees that no profile makes.
 #[test]
 fn foreign_trees() {

@@ -136,15 +136,20 @@ fn the_outboard_of_a_tree() {
         let large_leaf = |cid: &Cid| !profile.raw_leaves && store.get(cid).len() > 262_144;
         let wanted: HashSet<_> = store.0.keys().filter(|cid| inner(cid) && !large_leaf(cid)).copied().collect();
         assert_eq!(nodes.0.keys().copied().collect::<HashSet<_>>(), wanted);
-        let mut again = Preorder::new(root.cid);
-        let count = std::iter::from_fn(|| match again.next().unwrap() {
-            preorder::Step::Need(cid) => Some(match nodes.0.get(&address::to_v1(&cid)) {
-                Some(node) => again.feed(&cid, node).unwrap(),
-                None => again.leaf(&cid).unwrap(),
-            }),
-            preorder::Step::Node(_) => Some(()),
-            preorder::Step::Done => None,
-        });
-        assert!(count.count() >= order.len());
+        let (mut again, mut count) = (Preorder::new(root.cid), 0);
+        loop {
+            match again.next().unwrap() {
+                preorder::Step::Need(cid) => match nodes.0.get(&address::to_v1(&cid)) {
+                    Some(node) => again.feed(&cid, node).unwrap(),
+                    None => again.leaf(&cid).unwrap(),
+                },
+                preorder::Step::Node(block) => {
+                    assert_eq!(block.cid, order[count]);
+                    count += 1;
+                }
+                preorder::Step::Done => break,
+            }
+        }
+        assert_eq!(count, order.len());
     }
 }
