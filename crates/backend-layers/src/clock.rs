@@ -14,8 +14,12 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-/// Of the machine, not of a runtime: in tests each runtime has a clock of its own that runs ahead.
-static START: LazyLock<Instant> = LazyLock::new(|| Instant::from_std(std::time::Instant::now()));
+/// An hour before it was first asked for, and of the machine, not of a runtime: in tests each runtime has a clock of its own, which began earlier than
+/// this and stands still.
+static START: LazyLock<Instant> = LazyLock::new(|| {
+    let now = std::time::Instant::now();
+    Instant::from_std(now.checked_sub(Duration::from_secs(3600)).unwrap_or(now))
+});
 
 #[async_trait]
 impl Clock for SystemClock {
