@@ -3,8 +3,13 @@
 //! It uses no crate of this workspace, so that a broken crate never keeps the tools from running.
 #![warn(missing_docs)]
 
+pub mod bench;
+pub mod data;
 pub mod failure;
 pub mod generate;
+pub mod oracle;
+pub mod run;
 pub mod scaffold;
+pub mod services;
 pub mod tidy;
 pub mod tree;

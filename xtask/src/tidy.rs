@@ -6,7 +6,7 @@ mod arrows;
 mod contract;
 mod dependencies;
 mod files;
-mod leaves;
+pub(crate) mod leaves;
 mod source;
 mod territory;
 mod words;
@@ -37,12 +37,14 @@ impl fmt::Display for Finding {
     }
 }
 
+type Rule = fn(&Tree) -> Result<Vec<Finding>>;
+
 /// Every finding of every rule, sorted.
 ///
 /// # Errors
 /// If the tree cannot be read: that is no finding.
 pub fn findings(tree: &Tree) -> Result<Vec<Finding>> {
-    let rules: [fn(&Tree) -> Result<Vec<Finding>>; 7] = [
+    let rules: [Rule; 7] = [
         files::findings,
         words::findings,
         leaves::findings,

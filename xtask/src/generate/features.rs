@@ -12,9 +12,10 @@ const WORKSPACE: &str = "Cargo.toml";
 const MANAGER: &str = "crates/backend-manager/Cargo.toml";
 const PROGRAM: &str = "crates/ipfs-kit/Cargo.toml";
 
+type Edit = fn(&mut DocumentMut, &[Leaf]) -> Result<()>;
+
 pub(super) fn outputs(tree: &Tree, leaves: &[Leaf]) -> Result<Vec<Output>> {
-    let edits: [(&str, fn(&mut DocumentMut, &[Leaf]) -> Result<()>); 3] =
-        [(WORKSPACE, workspace), (MANAGER, manager), (PROGRAM, program)];
+    let edits: [(&str, Edit); 3] = [(WORKSPACE, workspace), (MANAGER, manager), (PROGRAM, program)];
     let edited = edits.into_iter().map(|(name, edit)| {
         let mut manifest = tree.toml(name)?;
         edit(&mut manifest, leaves).map_err(|err| Failure::new(format!("{name}: {err}")))?;

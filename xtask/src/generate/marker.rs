@@ -19,8 +19,8 @@ pub(super) fn replace(text: &str, name: &str, heading: &str, content: &str) -> R
 
 fn insert(text: &str, heading: &str, part: &str) -> Result<String> {
     let lines: Vec<&str> = text.lines().collect();
-    let is_heading = |it: &&str| it.trim_start_matches('#').trim() == heading && it.starts_with('#');
-    let Some(top) = lines.iter().position(|it| is_heading(&it)) else {
+    let is_heading = |it: &str| it.trim_start_matches('#').trim() == heading && it.starts_with('#');
+    let Some(top) = lines.iter().position(|it| is_heading(it)) else {
         return Err(Failure::new(format!("has no heading `{heading}`")));
     };
     let below = lines.iter().skip(top + 1).position(|it| it.starts_with('#')).map_or(lines.len(), |n| top + 1 + n);

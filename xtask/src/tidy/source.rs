@@ -10,7 +10,7 @@ pub(super) fn code(text: &str) -> Vec<(usize, &str)> {
 fn before_comment(line: &str) -> &str {
     let begin = line
         .match_indices("//")
-        .find(|(at, _)| !line[..*at].ends_with(':') && line[..*at].matches('"').count() % 2 == 0);
+        .find(|(at, _)| !line[..*at].ends_with(':') && line[..*at].matches('"').count().is_multiple_of(2));
     begin.map_or(line, |(at, _)| &line[..at])
 }
 
