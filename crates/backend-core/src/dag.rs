@@ -83,6 +83,22 @@ impl Dag {
         found.ok_or_else(|| Error::new(ErrorKind::Integrity, format!("the inner node {cid} is missing")))
     }
 
+    /// One node by its CID, `None` if it is not among them: then it is a leaf, or it is missing. Not yet hashed.
+    ///
+    /// # Errors
+    /// Whatever reading answers.
+    pub async fn find(&self, cid: &Cid) -> Result<Option<Bytes>> {
+        self.nodes.find(cid).await
+    }
+
+    /// A page of nodes in pre-order, beginning with number `from`; empty at the end. Not yet hashed.
+    ///
+    /// # Errors
+    /// Whatever reading answers.
+    pub async fn page(&self, from: u64) -> Result<Vec<Node>> {
+        self.nodes.page(from).await
+    }
+
     /// All nodes in pre-order, root first. Not yet hashed.
     pub fn walk(&self) -> BoxStream<'static, Result<Node>> {
         let nodes = self.nodes.clone();

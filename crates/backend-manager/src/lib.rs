@@ -1,4 +1,43 @@
 //! Named backends, the catalog, and the one verified reader.
+//!
+//! [`Manager`] is the façade: [`Manager::add`], [`Manager::read`], [`Manager::export`], [`Manager::remove`], [`Manager::verify`], and what is known
+//! ([`Manager::names`], [`Manager::stat`], [`Manager::resolve`]). Configuration files are [`config`], what should be where is [`catalog`].
+//!
+//! Nothing here speaks a protocol, and nothing prints.
 #![warn(missing_docs)]
 
+mod add;
 pub mod catalog;
+pub mod config;
+mod export;
+mod fault;
+mod find;
+mod fleet;
+mod get;
+mod layout;
+pub mod linked;
+mod manager;
+mod marker;
+mod memory;
+mod naming;
+mod probe;
+mod query;
+mod read;
+mod remove;
+mod trouble;
+mod verify;
+mod views;
+
+pub use add::{AddRequest, Input, Name};
+pub use export::{ExportOptions, Exported};
+pub use get::Reading;
+pub use ipld::Cid;
+pub use ipld::profile::{self, Profile};
+pub use ipld::resolve::{Kind, Target};
+pub use manager::Manager;
+pub use probe::Writes;
+pub use read::{ReadReport, Trouble};
+pub use views::{
+    Activity, BadChunk, ContentKind, DirectoryEntry, Known, Listed, Receipt, Removed, RemovedCopies, ReplicaReceipt,
+    ReplicaState, ReplicaView, Safety, Tested, Verified,
+};

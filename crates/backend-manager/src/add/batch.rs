@@ -1,0 +1,170 @@
+//! A batch of named contents on all targets: the life of their replicas from intent to evidence.
+
+use backend_core::{Content, Effect, Error, Evidence, Metadata, Next, Progress, Result, Status};
+use futures::stream::{self, StreamExt};
+use ipld::profile::Profile;
+use rusqlite::Connection;
+
+use super::intent::{self, Todo};
+use super::place::Job;
+use crate::catalog::replicas::{self, Moved, ReplicaAt, Sidecar, Stored};
+use crate::catalog::{ContentNumber, transfers};
+use crate::fault;
+use crate::fleet::Member;
+use crate::manager::Manager;
+use crate::views::{ContentKind, ReplicaReceipt, ReplicaState};
+
+/// Uploads of one batch that are under way at a time; the layers below allow fewer where a service wants fewer.
+const UPLOADS: usize = 256;
+
+/// Content that is to be stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub(crate) content: Content,
+    pub(crate) kind: ContentKind,
+    pub(crate) profile: Profile,
+}
+
+/// What a store answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed {
+    pub(crate) meta: Metadata,
+    /// The handle of the sidecar, if one was written.
+    pub(crate) sidecar: Option<Option<String>>,
+}
+
+impl Placed {
+    pub(super) fn found(meta: Metadata) -> Self {
+        Self { meta, sidecar: None }
+    }
+}
+
+/// Receipts, item by item, member by member.
+pub(crate) struct Batch {
+    pub(crate) numbers: Vec<ContentNumber>,
+    pub(crate) receipts: Vec<Vec<ReplicaReceipt>>,
+}
+
+impl Manager {
+    /// Stores `items` on `members`, pinned for `owner`.
+    ///
+    /// # Errors
+    /// What the catalog answers. What a member answers is in its receipt.
+    pub(crate) async fn store(
+        &self,
+        items: &[Item],
+        members: &[Member],
+        owner: &str,
+        progress: &Progress,
+    ) -> Result<Batch> {
+        let numbers = intent::enter(self.catalog(), items, owner).await?;
+        let pairs: Vec<(&Item, ContentNumber, &Member)> = items
+            .iter()
+            .zip(&numbers)
+            .flat_map(|(item, number)| members.iter().map(move |member| (item, *number, member)))
+            .collect();
+        let todos = intent::intend(self.catalog(), self.process(), &pairs).await?;
+        let work =
+            todos.into_iter().zip(&pairs).map(|(todo, (item, _, member))| self.carry_out(todo, item, member, progress));
+        let outcomes: Vec<Outcome> = stream::iter(work).buffered(UPLOADS).collect().await;
+        fault::point("before-evidence");
+        let mut receipts =
+            self.record(outcomes, pairs.iter().map(|(.., member)| member.name.clone()).collect()).await?.into_iter();
+        fault::point("after-evidence");
+        let receipts = items.iter().map(|_| receipts.by_ref().take(members.len()).collect()).collect();
+        Ok(Batch { numbers, receipts })
+    }
+
+    async fn carry_out(&self, todo: Todo, item: &Item, member: &Member, progress: &Progress) -> Outcome {
+        match todo {
+            Todo::No(err) => Outcome::Refused(err),
+            Todo::There(row) => Outcome::There(row.state, row.evidence),
+            Todo::Upload { at, look_first } => {
+                let job = Job { member, item, at: at.clone(), look_first, catalog: self.catalog(), progress };
+                Outcome::Tried(at, Box::pin(job.run()).await)
+            }
+        }
+    }
+
+    /// One transaction for the evidence of all.
+    async fn record(&self, outcomes: Vec<Outcome>, names: Vec<String>) -> Result<Vec<ReplicaReceipt>> {
+        let work = move |conn: &Connection| {
+            let all = outcomes.into_iter().zip(names).map(|(outcome, name)| receipt(conn, outcome, name));
+            all.collect::<Result<Vec<_>>>()
+        };
+        self.catalog().write(work).await
+    }
+}
+
+enum Outcome {
+    Refused(Error),
+    There(ReplicaState, Evidence),
+    Tried(ReplicaAt, Result<Placed>),
+}
+
+fn receipt(conn: &Connection, outcome: Outcome, backend: String) -> Result<ReplicaReceipt> {
+    let none = ReplicaReceipt { backend, state: None, evidence: None, existed: false, error: None };
+    Ok(match outcome {
+        Outcome::Refused(err) => ReplicaReceipt { error: Some(err), ..none },
+        Outcome::There(state, evidence) => {
+            ReplicaReceipt { state: Some(state), evidence: Some(evidence), existed: true, ..none }
+        }
+        Outcome::Tried(at, Ok(placed)) => {
+            let state = keep(conn, &at, &placed)?;
+            let existed = placed.meta.existed == Some(true);
+            ReplicaReceipt { state, evidence: Some(placed.meta.evidence.min(Evidence::Attested)), existed, ..none }
+        }
+        Outcome::Tried(at, Err(err)) => {
+            let state = give_up(conn, &at, &err)?;
+            ReplicaReceipt { state, error: Some(err), ..none }
+        }
+    })
+}
+
+/// Uploading → present, or accepted where the service is not done.
+fn keep(conn: &Connection, at: &ReplicaAt, placed: &Placed) -> Result<Option<ReplicaState>> {
+    let (meta, now) = (&placed.meta, crate::manager::now());
+    if matches!(meta.status, Status::Queued | Status::Working) {
+        let due = match meta.next {
+            Next::Look(wait) | Next::Resume(wait) => wait,
+            _ => std::time::Duration::from_secs(30),
+        };
+        let accepted = replicas::Accepted {
+            handle: meta.at.handle.as_deref(),
+            existed: meta.existed,
+            due_at: now.plus(due),
+            deadline_at: None,
+            note: meta.note.as_deref(),
+        };
+        let moved = replicas::accepted(conn, at, &accepted, now)?;
+        return Ok(matches!(moved, Moved::Won(_)).then_some(ReplicaState::Accepted));
+    }
+    let stored = Stored {
+        handle: meta.at.handle.as_deref(),
+        version: meta.at.version.as_deref(),
+        etag: meta.etag.as_deref(),
+        existed: meta.existed,
+        ..Stored::new(meta.evidence.min(Evidence::Attested))
+    };
+    transfers::remove(conn, &at.replica)?;
+    match replicas::stored(conn, at, &stored, now)? {
+        Moved::Lost => Ok(None),
+        Moved::Won(epoch) => {
+            if let Some(handle) = &placed.sidecar {
+                let at = ReplicaAt { replica: at.replica.clone(), epoch };
+                let _ = replicas::sidecar(conn, &at, Sidecar::Present, handle.as_deref(), now)?;
+            }
+            Ok(Some(ReplicaState::Present))
+        }
+    }
+}
+
+/// Without effect: planned, for whoever tries later. Unknown: it stays uploading, by nobody, until somebody looks.
+fn give_up(conn: &Connection, at: &ReplicaAt, err: &Error) -> Result<Option<ReplicaState>> {
+    let now = crate::manager::now();
+    let (moved, state) = match err.effect() {
+        Effect::Unknown => (replicas::unknown(conn, at, err.message(), now)?, ReplicaState::Uploading),
+        _ => (replicas::postpone(conn, at, err.message(), now)?, ReplicaState::Planned),
+    };
+    Ok(matches!(moved, Moved::Won(_)).then_some(state))
+}

@@ -1,0 +1,227 @@
+//! Intent first: content, outboard, pin, reserved quota and replica row are in the catalog before the first byte leaves.
+
+use std::time::Duration;
+
+use backend_core::{Error, ErrorKind, Result, StatOptions};
+use futures::StreamExt;
+use rusqlite::Connection;
+
+use super::Item;
+use super::place::locator;
+use crate::catalog::blocks;
+use crate::catalog::contents::{self, NewContent};
+use crate::catalog::pins::{self, Pin};
+use crate::catalog::policies;
+use crate::catalog::process::Process;
+use crate::catalog::replicas::{
+    self, Epoch, Intended, Intent, Moved, ReplicaAt, ReplicaId, ReplicaRow, ReplicaState, Seen,
+};
+use crate::catalog::{Catalog, ContentNumber};
+use crate::fault;
+use crate::fleet::Member;
+
+/// How long to wait for another process that uploads the same content. It is alive, so this bounds only a stuck one.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Nodes are entered in transactions of about this many bytes.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// What to do for one replica.
+#[derive(Debug)]
+pub(super) enum Todo {
+    /// Send it; the row is ours at this place.
+    Upload { at: ReplicaAt, look_first: bool },
+    /// The catalog has it; the store was asked and has it too.
+    There(Box<ReplicaRow>),
+    /// It cannot be.
+    No(Error),
+}
+
+/// Enters content and pins it for `owner`: one transaction for all items, and one for each few MiB of nodes.
+pub(super) async fn enter(catalog: &Catalog, items: &[Item], owner: &str) -> Result<Vec<ContentNumber>> {
+    let new: Vec<NewContent> = items
+        .iter()
+        .map(|item| NewContent {
+            cid: *item.content.cid(),
+            size: Some(item.content.len()),
+            kind: item.kind,
+            profile: item.profile.id,
+        })
+        .collect();
+    let owner = owner.to_owned();
+    let numbers = catalog
+        .write(move |conn| {
+            let now = crate::manager::now();
+            let policy = policy(conn)?;
+            let enter = |content: &NewContent| {
+                let number = contents::upsert(conn, content, now)?;
+                let pin = Pin { content: number, owner: owner.clone(), policy, expires_at: None };
+                pins::put(conn, &pin, now).map(|()| number)
+            };
+            new.iter().map(enter).collect::<Result<Vec<_>>>()
+        })
+        .await?;
+    for (item, number) in items.iter().zip(&numbers).filter(|(item, _)| !item.content.dag().is_empty()) {
+        outboard(catalog, item, *number).await?;
+    }
+    fault::point("after-enter");
+    Ok(numbers)
+}
+
+fn policy(conn: &Connection) -> Result<crate::catalog::PolicyNumber> {
+    let row = policies::find(conn, policies::DEFAULT)?;
+    row.map(|row| row.number).ok_or_else(|| Error::new(ErrorKind::Internal, "the catalog has no default policy"))
+}
+
+async fn outboard(catalog: &Catalog, item: &Item, content: ContentNumber) -> Result<()> {
+    let dag = item.content.dag();
+    let known = catalog.read(move |conn| blocks::total(conn, content)).await?;
+    if known == (dag.count(), dag.bytes()) {
+        return Ok(());
+    }
+    let (mut nodes, mut page, mut bytes, mut first) = (dag.walk(), Vec::new(), 0, 0u32);
+    loop {
+        let node = nodes.next().await.transpose()?;
+        let ended = node.is_none();
+        if let Some((cid, data)) = node {
+            bytes += data.len();
+            page.push((cid, data));
+        }
+        if PAGE_BYTES <= bytes || (ended && !page.is_empty()) {
+            let full = std::mem::take(&mut page);
+            let count = u32::try_from(full.len()).unwrap_or(u32::MAX);
+            catalog
+                .write(move |conn| blocks::put(conn, content, first, full.iter().map(|(cid, data)| (cid, &data[..]))))
+                .await?;
+            (first, bytes) = (first.saturating_add(count), 0);
+        }
+        if ended {
+            return Ok(());
+        }
+    }
+}
+
+/// What is to be done for each pair of item and member, in the order of `wanted`.
+pub(super) async fn intend(
+    catalog: &Catalog,
+    process: &Process,
+    wanted: &[(&Item, ContentNumber, &Member)],
+) -> Result<Vec<Todo>> {
+    let intents: Vec<Intent> = wanted.iter().map(|it| intent(it, process, Seen::Nothing)).collect();
+    let asked =
+        catalog.write(move |conn| intents.iter().map(|it| replicas::intend(conn, it)).collect::<Result<Vec<_>>>());
+    let answers = asked.await?;
+    fault::point("after-intent");
+    let mut todos = Vec::with_capacity(answers.len());
+    for (answer, it) in answers.into_iter().zip(wanted) {
+        todos.push(settle(catalog, process, it, answer).await);
+    }
+    Ok(todos)
+}
+
+fn intent((item, content, member): &(&Item, ContentNumber, &Member), process: &Process, seen: Seen) -> Intent {
+    let dag = item.content.dag();
+    let sidecar = dag.bytes() + dag.count() * 40;
+    let bytes = item.content.len() * u64::from(item.kind != crate::views::ContentKind::Directory) + sidecar;
+    let replica = ReplicaId { content: *content, backend: member.number, key: String::new() };
+    Intent { replica, bytes, process: process.clone(), seen, now: crate::manager::now() }
+}
+
+/// From the catalog's answer to something to do: waits for others, looks at what is in doubt, asks again.
+async fn settle(
+    catalog: &Catalog,
+    process: &Process,
+    wanted: &(&Item, ContentNumber, &Member),
+    mut answer: Intended,
+) -> Todo {
+    let begun = std::time::Instant::now();
+    let mut pause = Duration::from_millis(20);
+    loop {
+        match step(catalog, wanted, answer).await {
+            Ok(Some(todo)) => return todo,
+            Ok(None) if PATIENCE < begun.elapsed() => {
+                return Todo::No(Error::new(
+                    ErrorKind::Unavailable,
+                    "another process has been busy with it for too long",
+                ));
+            }
+            Ok(None) => {}
+            Err(err) => return Todo::No(err),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(1));
+        let again = intent(wanted, process, Seen::Nothing);
+        match catalog.write(move |conn| replicas::intend(conn, &again)).await {
+            Ok(next) => answer = next,
+            Err(err) => return Todo::No(err),
+        }
+    }
+}
+
+/// `None`: ask again.
+async fn step(
+    catalog: &Catalog,
+    (item, content, member): &(&Item, ContentNumber, &Member),
+    answer: Intended,
+) -> Result<Option<Todo>> {
+    match answer {
+        Intended::Upload { epoch, before, .. } => {
+            let look_first = before.is_some_and(|row| row.state == ReplicaState::Uploading);
+            let replica = ReplicaId { content: *content, backend: member.number, key: String::new() };
+            Ok(Some(Todo::Upload { at: ReplicaAt { replica, epoch }, look_first }))
+        }
+        Intended::Present(row) | Intended::Look(row) => look(catalog, item, member, row).await,
+        Intended::Busy { .. } | Intended::Removing => Ok(None),
+        Intended::QuotaExceeded { quota, used } => {
+            let text = format!("{} may hold {quota} bytes and has {used}", member.name);
+            Ok(Some(Todo::No(Error::new(ErrorKind::QuotaExceeded, text))))
+        }
+    }
+}
+
+/// The catalog has a row; is it true? What is gone becomes missing (after a second look, at a store that is recognised), and is then uploaded.
+async fn look(catalog: &Catalog, item: &Item, member: &Member, row: Box<ReplicaRow>) -> Result<Option<Todo>> {
+    let at = match locator(member, item)? {
+        Some(at) => at.with_handle(row.handle.clone()),
+        None => backend_core::Locator::new(*item.content.cid()).with_handle(row.handle.clone()),
+    };
+    let there = match member.backend.stat(&at, &StatOptions::default()).await {
+        Ok(meta) => {
+            item.kind == crate::views::ContentKind::Directory || meta.size.is_none_or(|size| size == item.content.len())
+        }
+        Err(err) if err.kind() == ErrorKind::NotFound => false,
+        Err(err) => return Err(err),
+    };
+    if there && row.state == ReplicaState::Present {
+        return Ok(Some(Todo::There(row)));
+    }
+    if there && row.state == ReplicaState::Accepted {
+        return Ok(Some(Todo::There(row)));
+    }
+    member.recognise_now(catalog).await?;
+    let replica = row.replica.clone();
+    let (state, epoch) = (row.state, row.epoch);
+    catalog.write(move |conn| condemn(conn, &replica, (state, epoch), there)).await?;
+    Ok(None)
+}
+
+/// Present → suspect → missing (or corrupt, when something of the wrong length is there), so that it is uploaded again.
+fn condemn(
+    conn: &Connection,
+    replica: &ReplicaId,
+    (state, mut epoch): (ReplicaState, Epoch),
+    there: bool,
+) -> Result<()> {
+    let now = crate::manager::now();
+    let at = |epoch| ReplicaAt { replica: replica.clone(), epoch };
+    if state == ReplicaState::Present {
+        match replicas::suspect(conn, &at(epoch), &[], "not found when it was added again", now)? {
+            Moved::Won(next) => epoch = next,
+            Moved::Lost => return Ok(()),
+        }
+    }
+    let _ = match there {
+        true => replicas::corrupt(conn, &at(epoch), &[], now)?,
+        false => replicas::missing(conn, &at(epoch), "not found when it was added again", now)?,
+    };
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! Adding: name, intent, bytes, evidence, in this order.
+
+mod batch;
+mod car;
+mod intent;
+mod place;
+mod targets;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use backend_core::{ByteStream, Content, Open, Result};
+use ipld::profile::{Profile, UNIXFS_V1_2025};
+
+pub(crate) use batch::{Item, Placed};
+
+use crate::manager::Manager;
+use crate::naming::{self, FileSource, Fingerprint, Job, Named};
+use crate::trouble;
+use crate::views::{Activity, ContentKind, Receipt};
+
+/// What is to be added.
+pub enum Input {
+    /// A file or a folder of this machine.
+    Path(PathBuf),
+    /// Bytes that come once, of any length.
+    Stream(ByteStream),
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Input::Path(path) => write!(f, "Path({path:?})"),
+            Input::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+/// How to add.
+#[derive(Debug, Clone)]
+pub struct AddRequest {
+    /// On which backends; empty: as the default policy says.
+    pub to: Vec<String>,
+    /// Under which name it shows in listings; a path's last part by default.
+    pub name: Option<String>,
+    /// How the DAG is built.
+    pub profile: Profile,
+    /// Whether names that begin with a dot are taken too.
+    pub hidden: bool,
+    /// Is told how far it is.
+    pub activity: Activity,
+}
+
+impl Default for AddRequest {
+    fn default() -> Self {
+        Self { to: Vec::new(), name: None, profile: UNIXFS_V1_2025, hidden: false, activity: Activity::default() }
+    }
+}
+
+/// Content that has its name and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name {
+    /// The name.
+    pub cid: ipld::Cid,
+    /// Plain bytes.
+    pub size: u64,
+    /// How many files.
+    pub files: u64,
+    /// File or directory.
+    pub kind: ContentKind,
+}
+
+/// Sets the flag when dropped: blocking work whose caller has gone stops at its next look.
+pub(crate) struct StopOnDrop(pub(crate) Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Manager {
+    /// Adds content and says, target by target, what came of it.
+    ///
+    /// # Errors
+    /// When not one target has it. A receipt that is partial is not an error.
+    pub async fn add(&self, input: Input, request: &AddRequest) -> Result<Receipt> {
+        let targets = self.targets(&request.to).await?;
+        match input {
+            Input::Path(path) if is_folder(&path)? => self.add_tree(&path, request, targets).await,
+            Input::Path(path) => {
+                let name = request.name.clone().or_else(|| last_part(&path));
+                let content = self.name_path(&path, request, targets.needs_sha256()).await?;
+                self.add_file(content, name, request, targets).await
+            }
+            Input::Stream(stream) => {
+                let content = self.name_stream(stream, request, targets.needs_sha256()).await?;
+                self.add_file(content, request.name.clone(), request, targets).await
+            }
+        }
+    }
+
+    /// Only the name: nothing is stored, and no backend is opened.
+    ///
+    /// # Errors
+    /// What reading the input answers.
+    pub async fn name(&self, input: Input, request: &AddRequest) -> Result<Name> {
+        let content = match input {
+            Input::Path(path) if is_folder(&path)? => return self.name_tree(&path, request).await,
+            Input::Path(path) => self.name_path(&path, request, false).await?,
+            Input::Stream(stream) => self.name_stream(stream, request, false).await?,
+        };
+        Ok(Name { cid: *content.cid(), size: content.len(), files: 1, kind: kind_of(&content) })
+    }
+
+    async fn name_path(&self, path: &Path, request: &AddRequest, sha256: bool) -> Result<Content> {
+        let file = naming::open(path).or_else(|err| follow(path, err))?;
+        let meta = file.metadata().map_err(|err| trouble::file("look at", path, err))?;
+        let path = std::path::absolute(path).map_err(|err| trouble::file("find", path, err))?;
+        self.name_open(file, path, (meta.len(), Some(Fingerprint::of(&meta))), request, sha256).await
+    }
+
+    async fn name_stream(&self, stream: ByteStream, request: &AddRequest, sha256: bool) -> Result<Content> {
+        let (file, len) = naming::spool(stream, &self.spool_folder()?).await?;
+        let path = naming::path_of(&file);
+        self.name_open(file, path, (len, None), request, sha256).await
+    }
+
+    async fn name_open(
+        &self,
+        file: std::fs::File,
+        path: PathBuf,
+        (len, fingerprint): (u64, Option<Fingerprint>),
+        request: &AddRequest,
+        sha256: bool,
+    ) -> Result<Content> {
+        request.activity.expect(len);
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let _stop = StopOnDrop(cancelled.clone());
+        let (progress, profile, spool) = (request.activity.named.clone(), request.profile, self.spool_folder()?);
+        let (file, shown) = (Arc::new(file), path.clone());
+        let opened = file.clone();
+        let work = move || {
+            let job = Job {
+                file: &opened,
+                path: &shown,
+                len,
+                profile,
+                sha256,
+                progress: &progress,
+                cancelled: &cancelled,
+                spool: &spool,
+            };
+            naming::name_file(&job, naming::threads())
+        };
+        let named = tokio::task::spawn_blocking(work).await.map_err(trouble::lost)??;
+        Ok(content(Some(file), path, fingerprint, named))
+    }
+}
+
+/// A named file as content.
+pub(crate) fn content(
+    file: Option<Arc<std::fs::File>>,
+    path: PathBuf,
+    fingerprint: Option<Fingerprint>,
+    named: Named,
+) -> Content {
+    let Named { entry, dag, digests } = named;
+    let source: Arc<dyn Open> =
+        Arc::new(FileSource::new(file, path, fingerprint, (entry.cid, entry.size, dag.clone())));
+    Content::file(ipld::address::to_v1(&entry.cid), entry.size, dag, source).with_digests(digests)
+}
+
+pub(crate) fn kind_of(content: &Content) -> ContentKind {
+    if content.dag().is_empty() { ContentKind::Raw } else { ContentKind::File }
+}
+
+fn is_folder(path: &Path) -> Result<bool> {
+    Ok(std::fs::metadata(path).map_err(|err| trouble::file("find", path, err))?.is_dir())
+}
+
+/// A symbolic link that the user names is followed; the ones inside of a folder are not.
+fn follow(path: &Path, err: backend_core::Error) -> Result<std::fs::File> {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_symlink() => {
+            let real = std::fs::canonicalize(path).map_err(|err| trouble::file("follow", path, err))?;
+            naming::open(&real)
+        }
+        _ => Err(err),
+    }
+}
+
+pub(crate) fn last_part(path: &Path) -> Option<String> {
+    let path = std::path::absolute(path).ok()?;
+    path.file_name().map(|name| name.to_string_lossy().into_owned())
+}

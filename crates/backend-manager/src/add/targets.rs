@@ -1,0 +1,101 @@
+//! Where content is to go.
+
+use std::path::PathBuf;
+
+use backend_core::{DigestKind, Error, ErrorKind, Result};
+
+use crate::fleet::Member;
+use crate::manager::Manager;
+use crate::views::ReplicaReceipt;
+
+/// The chosen backends: those that can be written to now, and those that cannot, with the reason.
+#[derive(Debug)]
+pub(crate) struct Targets {
+    pub(crate) members: Vec<Member>,
+    pub(crate) refused: Vec<(String, Error)>,
+    /// The folder of the embedded store, if it was made for this call.
+    pub(crate) embedded: Option<PathBuf>,
+}
+
+impl Targets {
+    pub(crate) fn needs_sha256(&self) -> bool {
+        self.members.iter().any(|member| member.backend.info().needs.contains(&DigestKind::Sha256))
+    }
+
+    pub(crate) fn refusals(self) -> Vec<ReplicaReceipt> {
+        let refused = self.refused.into_iter();
+        refused
+            .map(|(backend, err)| ReplicaReceipt {
+                backend,
+                state: None,
+                evidence: None,
+                existed: false,
+                error: Some(err),
+            })
+            .collect()
+    }
+}
+
+impl Manager {
+    /// # Errors
+    /// `InvalidConfig` for a name that is not configured; the first refusal when not one target can be written to.
+    pub(crate) async fn targets(&self, to: &[String]) -> Result<Targets> {
+        let (names, embedded) = match to {
+            [] => self.default_targets().await?,
+            to => (to.to_vec(), None),
+        };
+        let mut targets = Targets { members: Vec::new(), refused: Vec::new(), embedded };
+        for name in names {
+            if targets.members.iter().any(|member| member.name == name) {
+                continue;
+            }
+            let member = self.fleet().member(&name).await?;
+            match self.fit(&member).await {
+                Ok(()) => targets.members.push(member),
+                Err(err) => targets.refused.push((name, err)),
+            }
+        }
+        match (targets.members.is_empty(), targets.refused.pop()) {
+            (true, Some((_, err))) => Err(err),
+            (_, refused) => {
+                targets.refused.extend(refused);
+                Ok(targets)
+            }
+        }
+    }
+
+    async fn fit(&self, member: &Member) -> Result<()> {
+        let info = member.backend.info();
+        if !info.offers.add {
+            return Err(Error::unsupported("add", &member.name));
+        }
+        if let Some(kind) = info.needs.iter().find(|kind| **kind != DigestKind::Sha256) {
+            let text = format!("{} must be given a digest that is not computed here: {kind:?}", member.name);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
+        member.recognise(self.catalog(), &**self.fleet().clock()).await
+    }
+
+    /// As the default policy says: so many private stores, those on this machine first, then by name. With no backend at all, an embedded local
+    /// store is made.
+    async fn default_targets(&self) -> Result<(Vec<String>, Option<PathBuf>)> {
+        let mut members = Vec::new();
+        let mut broken = None;
+        for name in self.fleet().names()? {
+            match self.fleet().member(&name).await {
+                Ok(member) if member.is_private_store() => members.push(member),
+                Ok(_) => {}
+                Err(err) => broken = broken.or(Some(err)),
+            }
+        }
+        if members.is_empty() {
+            return match broken {
+                Some(err) => Err(err),
+                None => self.embed().map(|(name, folder)| (vec![name], Some(folder))),
+            };
+        }
+        members.sort_by_key(|member| member.backend.info().kind != backend_core::StorageType::Local);
+        let wanted = self.default_policy().await?.replicas as usize;
+        Ok((members.into_iter().take(wanted.max(1)).map(|member| member.name).collect(), None))
+    }
+}

@@ -1,0 +1,220 @@
+//! Adding a folder: its files as they are named, its directories when all are there, its pin last.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use async_trait::async_trait;
+use backend_core::{Addressing, ByteStream, Content, Error, ErrorKind, Open, Result};
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use super::targets::Targets;
+use super::{AddRequest, Item, Name, StopOnDrop, content, kind_of, last_part};
+use crate::catalog::names;
+use crate::catalog::{ContentNumber, links, pins};
+use crate::fault;
+use crate::manager::{Manager, OWNER};
+use crate::naming::{self, Found, How, Tree, Visitor};
+use crate::trouble;
+use crate::views::{ContentKind, Receipt, ReplicaReceipt};
+
+/// Groups of files that are named ahead of those that are stored.
+const AHEAD: usize = 2;
+/// Rows of one transaction.
+const ROWS: usize = 5000;
+
+/// How often a target failed a file of the tree, and how it did so first.
+#[derive(Debug, Default)]
+struct Failures(BTreeMap<String, (u64, Option<Error>)>);
+
+impl Failures {
+    fn note(&mut self, receipts: Vec<Vec<ReplicaReceipt>>) {
+        for receipt in receipts.into_iter().flatten() {
+            if let Some(err) = receipt.error {
+                let (count, first) = self.0.entry(receipt.backend).or_default();
+                *count += 1;
+                first.get_or_insert(err);
+            }
+        }
+    }
+
+    fn of(&mut self, backend: &str) -> Option<Error> {
+        let (count, first) = self.0.remove(backend)?;
+        let first = first?;
+        let text = format!("{count} files are not there; the first: {}", first.message());
+        Some(Error::new(first.kind(), text).with_source(first))
+    }
+}
+
+impl Manager {
+    pub(super) async fn add_file(
+        &self,
+        content: Content,
+        name: Option<String>,
+        request: &AddRequest,
+        targets: Targets,
+    ) -> Result<Receipt> {
+        let item = Item { kind: kind_of(&content), content, profile: request.profile };
+        let items = [item];
+        let owner = self.own_pin();
+        let mut batch = self.store(&items, &targets.members, &owner, &request.activity.stored).await?;
+        let replicas = batch.receipts.pop().unwrap_or_default();
+        let [Item { content, kind, .. }] = items;
+        let receipt = Receipt {
+            cid: *content.cid(),
+            name,
+            size: content.len(),
+            kind,
+            files: 1,
+            replicas,
+            embedded: targets.embedded.clone(),
+        };
+        self.conclude(receipt, &batch.numbers, batch.numbers.clone(), targets).await
+    }
+
+    pub(super) async fn add_tree(&self, path: &Path, request: &AddRequest, targets: Targets) -> Result<Receipt> {
+        if let Some(member) = targets.members.iter().find(|member| member.addressing() == Addressing::Cid) {
+            return Err(Error::unsupported("directories", &member.name));
+        }
+        let (owner, mut failures, mut numbers) = (self.own_pin(), Failures::default(), Vec::new());
+        let mut walk = self.start_walk(path, request, targets.needs_sha256())?;
+        while let Some(found) = walk.found.recv().await {
+            let items: Vec<Item> = found.into_iter().map(|it| item(it, request)).collect();
+            let batch = self.store(&items, &targets.members, &owner, &request.activity.stored).await?;
+            numbers.extend(batch.numbers);
+            failures.note(batch.receipts);
+        }
+        let Tree { entry, dag, files } = walk.task.await.map_err(trouble::lost)??;
+        fault::point("before-root");
+        let root = Item {
+            content: Content::tree(ipld::address::to_v1(&entry.cid), entry.size, dag, Arc::new(Nothing)),
+            kind: ContentKind::Directory,
+            profile: request.profile,
+        };
+        let mut batch = self.store(&[root], &targets.members, &owner, &request.activity.stored).await?;
+        let mut replicas = batch.receipts.pop().unwrap_or_default();
+        for replica in &mut replicas {
+            replica.error = replica.error.take().or_else(|| failures.of(&replica.backend));
+        }
+        let name = request.name.clone().or_else(|| last_part(path));
+        let receipt = Receipt {
+            cid: ipld::address::to_v1(&entry.cid),
+            name,
+            size: entry.size,
+            kind: ContentKind::Directory,
+            files,
+            replicas,
+            embedded: targets.embedded.clone(),
+        };
+        self.conclude(receipt, &batch.numbers, numbers, targets).await
+    }
+
+    pub(super) async fn name_tree(&self, path: &Path, request: &AddRequest) -> Result<Name> {
+        let mut walk = self.start_walk(path, request, false)?;
+        while walk.found.recv().await.is_some() {}
+        let tree = walk.task.await.map_err(trouble::lost)??;
+        let cid = ipld::address::to_v1(&tree.entry.cid);
+        Ok(Name { cid, size: tree.entry.size, files: tree.files, kind: ContentKind::Directory })
+    }
+
+    fn start_walk(&self, path: &Path, request: &AddRequest, sha256: bool) -> Result<Walk> {
+        let (tx, found) = mpsc::channel(AHEAD);
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let path = std::path::absolute(path).map_err(|err| trouble::file("find", path, err))?;
+        let activity = request.activity.clone();
+        let how = How {
+            profile: request.profile,
+            hidden: request.hidden,
+            sha256,
+            progress: activity.named.clone(),
+            cancelled: cancelled.clone(),
+            spool: self.spool_folder()?,
+        };
+        let visitor = Visitor {
+            how,
+            found: move |files: Vec<Found>| {
+                activity.expect(files.iter().map(|file| file.named.entry.size).sum());
+                tx.blocking_send(files).map_err(|_| Error::new(ErrorKind::Internal, "given up"))
+            },
+        };
+        let task = tokio::task::spawn_blocking(move || naming::walk(&path, visitor));
+        Ok(Walk { found, task, _stop: StopOnDrop(cancelled) })
+    }
+
+    /// Links, the lasting pin, the name; then the pins that held the parts while they were added.
+    async fn conclude(
+        &self,
+        mut receipt: Receipt,
+        root: &[ContentNumber],
+        parts: Vec<ContentNumber>,
+        targets: Targets,
+    ) -> Result<Receipt> {
+        let Some(root) = root.first().copied() else {
+            return Err(Error::new(ErrorKind::Internal, "nothing was entered"));
+        };
+        let stored = receipt.replicas.iter().any(|replica| replica.state.is_some_and(|state| state.is_readable()));
+        if stored {
+            for page in parts.chunks(ROWS).filter(|_| receipt.kind == ContentKind::Directory) {
+                let page = page.to_vec();
+                self.catalog()
+                    .write(move |conn| page.iter().try_for_each(|part| links::put(conn, root, *part)))
+                    .await?;
+            }
+            let name = receipt.name.clone();
+            self.catalog().write(move |conn| want(conn, root, name.as_deref())).await?;
+            fault::point("after-pin");
+        }
+        self.release(root, parts).await?;
+        if !stored && let Some(err) = receipt.replicas.iter_mut().find_map(|replica| replica.error.take()) {
+            return Err(err);
+        }
+        receipt.replicas.extend(targets.refusals());
+        Ok(receipt)
+    }
+}
+
+/// A directory's own content is its nodes; its files are contents of their own, and sent as such.
+#[derive(Debug)]
+struct Nothing;
+
+#[async_trait]
+impl Open for Nothing {
+    async fn open(&self, _: Range<u64>) -> Result<ByteStream> {
+        Err(Error::new(ErrorKind::Unsupported, "a directory's files are contents of their own"))
+    }
+}
+
+struct Walk {
+    found: mpsc::Receiver<Vec<Found>>,
+    task: tokio::task::JoinHandle<Result<Tree>>,
+    _stop: StopOnDrop,
+}
+
+fn item(found: Found, request: &AddRequest) -> Item {
+    let Found { path, fingerprint, named } = found;
+    let content = content(None, path, Some(fingerprint), named);
+    Item { kind: kind_of(&content), content, profile: request.profile }
+}
+
+fn want(conn: &Connection, root: ContentNumber, name: Option<&str>) -> Result<()> {
+    let now = crate::manager::now();
+    pins::put(
+        conn,
+        &pins::Pin {
+            content: root,
+            owner: OWNER.to_owned(),
+            policy: crate::manager::policy_number(conn)?,
+            expires_at: None,
+        },
+        now,
+    )?;
+    match name {
+        Some(name) if names::resolve(conn, name)?.is_none_or(|row| row.content != root) => {
+            names::put(conn, name, root, &BTreeMap::new(), now).map(drop)
+        }
+        _ => Ok(()),
+    }
+}

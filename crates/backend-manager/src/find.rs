@@ -1,0 +1,162 @@
+//! From a name or a path to content, its outboard and its readable copies.
+
+use backend_core::{Addressing, Dag, Error, ErrorKind, Locator, Result};
+use bytes::Bytes;
+use ipld::resolve::{Kind, Resolver, Step, Target};
+use ipld::{Cid, address};
+
+use crate::catalog::contents::{self, ContentKind, ContentRow};
+use crate::catalog::replicas::{self, ReplicaRow};
+use crate::catalog::{blocks, names};
+use crate::layout;
+use crate::manager::Manager;
+use crate::read::{How, Outboard, Replica};
+use crate::trouble;
+
+/// Content that the catalog knows, and how it can be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) row: ContentRow,
+    pub(crate) dag: Dag,
+    pub(crate) replicas: Vec<Replica>,
+}
+
+impl Manager {
+    /// What a user means by `text`: a CID, a CID with a path, or a name that `ls` shows.
+    ///
+    /// # Errors
+    /// `NotFound` when it leads nowhere; `InvalidInput` when it is nothing of these.
+    pub async fn resolve(&self, text: &str) -> Result<Target> {
+        let (cid, path) = match address::split_path(text) {
+            Ok(it) => it,
+            Err(err) => match self.by_name(text).await? {
+                Some(cid) => (cid, Vec::new()),
+                None => return Err(trouble::ipld(err)),
+            },
+        };
+        self.follow(address::to_v1(&cid), path).await
+    }
+
+    async fn by_name(&self, name: &str) -> Result<Option<Cid>> {
+        let name = name.to_owned();
+        self.catalog()
+            .read(move |conn| {
+                let Some(row) = names::resolve(conn, &name)? else { return Ok(None) };
+                Ok(contents::get(conn, row.content)?.map(|row| row.content.cid))
+            })
+            .await
+    }
+
+    async fn follow(&self, root: Cid, path: Vec<String>) -> Result<Target> {
+        let mut resolver = Resolver::new(root, path);
+        let mut dag: Option<Dag> = None;
+        loop {
+            match resolver.next().map_err(trouble::ipld)? {
+                Step::Found(target) => return Ok(target),
+                Step::Need(cid) => match self.node(&cid, &mut dag).await? {
+                    Some(node) => resolver.feed(&cid, &node).map_err(trouble::ipld)?,
+                    None => resolver.leaf(&cid).map_err(trouble::ipld)?,
+                },
+            }
+        }
+    }
+
+    /// One block that the catalog or a store knows: a node of the content at hand, or of whatever content holds it. `None`: a leaf that is content.
+    async fn node(&self, cid: &Cid, dag: &mut Option<Dag>) -> Result<Option<Bytes>> {
+        if let Some(known) = dag
+            && let Some(node) = known.find(cid).await?
+        {
+            return Ok(Some(node));
+        }
+        let stored = self.holding(cid).await?;
+        let found = stored.dag.find(cid).await?;
+        if found.is_some() {
+            *dag = Some(stored.dag);
+        }
+        Ok(found)
+    }
+
+    /// The content that `cid` names, or whose outboard holds it.
+    pub(crate) async fn holding(&self, cid: &Cid) -> Result<Stored> {
+        let wanted = *cid;
+        let found = self
+            .catalog()
+            .read(move |conn| {
+                if let Some(row) = contents::find(conn, &wanted)? {
+                    return Ok(Some(row));
+                }
+                match blocks::holder(conn, &wanted)? {
+                    Some(number) => contents::get(conn, number),
+                    None => Ok(None),
+                }
+            })
+            .await?;
+        match found {
+            Some(row) => self.stored(row).await,
+            None => Err(Error::new(ErrorKind::NotFound, format!("{} is not known here", address::text(cid)))),
+        }
+    }
+
+    async fn stored(&self, row: ContentRow) -> Result<Stored> {
+        let number = row.number;
+        let rows = self.catalog().read(move |conn| replicas::of(conn, number)).await?;
+        let mut replicas = Vec::new();
+        for it in rows.into_iter().filter(|it| it.state.is_readable()) {
+            let name = it.backend_name.clone();
+            match self.replica(it, &row).await {
+                Ok(replica) => replicas.push(replica),
+                Err(err) => tracing::warn!(backend = %name, error = %err, "a replica cannot be asked"),
+            }
+        }
+        let known = blocks::dag(self.catalog(), row.number).await?;
+        let is_block = matches!(row.content.kind, ContentKind::Raw) && row.content.cid.codec() == address::RAW;
+        let dag = match is_block {
+            true => Dag::empty(),
+            false => Outboard::new(known, row.content.cid, replicas.clone()).dag(),
+        };
+        Ok(Stored { row, dag, replicas })
+    }
+
+    async fn replica(&self, row: ReplicaRow, content: &ContentRow) -> Result<Replica> {
+        let member = self.fleet().member(&row.backend_name).await?;
+        let info = member.backend.info();
+        let cid = content.content.cid;
+        let id = match member.addressing() {
+            Addressing::Key if content.content.kind == ContentKind::Directory => Locator::new(layout::sidecar(&cid)?),
+            Addressing::Key => Locator::new(layout::content(&cid)?),
+            _ => Locator::new(cid),
+        };
+        let how = match (info.offers.range, info.offers.block) {
+            (true, _) => How::Range,
+            (false, true) => How::Block,
+            (false, false) => How::Whole,
+        };
+        let at = id.with_handle(row.handle.clone());
+        let bad = row.bad_chunks.clone();
+        Ok(Replica { name: member.name.clone(), backend: member.backend, at, how, bad, row })
+    }
+
+    /// What a file is, from its root: size and outboard.
+    pub(crate) async fn file(&self, target: &Target) -> Result<(Stored, u64)> {
+        match target.kind {
+            Kind::Raw | Kind::File => {}
+            other => {
+                let text = format!("{} is a {}, not a file", address::text(&target.cid), other.name());
+                return Err(Error::new(ErrorKind::InvalidInput, text));
+            }
+        }
+        let stored = self.holding(&target.cid).await?;
+        if stored.row.content.cid != target.cid {
+            let text = format!(
+                "{} is a part of {}, and no content of its own",
+                address::text(&target.cid),
+                stored.row.content.cid
+            );
+            return Err(Error::new(ErrorKind::NotFound, text));
+        }
+        match stored.row.content.size.or(target.size) {
+            Some(size) => Ok((stored, size)),
+            None => Err(Error::new(ErrorKind::NotFound, "its size is not known yet")),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The named backends, opened behind their layers when first used, and recognised before they are believed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use backend_core::{Addressing, Backend, Clock, Error, ErrorKind, Exposure, Power, Result, Role};
+use backend_layers::{Gates, Meter, Observed, Operational, SystemClock};
+
+use crate::catalog::backends::{self, BackendState, NewBackend};
+use crate::catalog::{BackendNumber, Catalog};
+use crate::config::{BackendConfig, ConfigStore};
+use crate::marker;
+use crate::memory::CatalogState;
+
+/// A probe of a store's identity is believed for so long.
+const RECOGNISED_FOR: Duration = Duration::from_secs(60);
+
+/// A backend that is open.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) number: BackendNumber,
+    pub(crate) meter: Arc<Meter>,
+    config: Arc<BackendConfig>,
+    recognised: Arc<Mutex<Option<Duration>>>,
+}
+
+impl Member {
+    /// Whether copies here are replicas of private content.
+    pub(crate) fn is_private_store(&self) -> bool {
+        let info = self.backend.info();
+        info.role == Role::Store && info.exposure == Exposure::Private && info.offers.add
+    }
+
+    pub(crate) fn addressing(&self) -> Addressing {
+        self.backend.info().addressing
+    }
+
+    pub(crate) fn observed(&self) -> Observed {
+        self.meter.observed()
+    }
+
+    /// Makes sure that this is the store that the catalog knows. A store that was never seen gets a marker, and is entered.
+    ///
+    /// # Errors
+    /// `InvalidConfig` when the store is another one, or shows no marker where it had one: an empty mount point, a wrong bucket.
+    pub(crate) async fn recognise(&self, catalog: &Catalog, clock: &dyn Clock) -> Result<()> {
+        let now = clock.monotonic();
+        let last = *self.recognised.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|at| now.saturating_sub(at) < RECOGNISED_FOR) {
+            return Ok(());
+        }
+        self.recognise_now(catalog).await?;
+        *self.recognised.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        Ok(())
+    }
+
+    /// As [`Member::recognise`], without believing an earlier look: before a negative answer is taken for the truth.
+    pub(crate) async fn recognise_now(&self, catalog: &Catalog) -> Result<()> {
+        let name = self.name.clone();
+        let row = catalog.read(move |conn| backends::find(conn, &name)).await?;
+        let known = row.and_then(|row| row.backend.store_id);
+        let seen = marker::identity(&*self.backend, known.as_deref()).await?;
+        match (known, seen) {
+            (Some(known), Some(seen)) if known != seen => Err(Error::new(
+                ErrorKind::InvalidConfig,
+                format!("{} is not the store it was: its identity is {seen}, the catalog knows {known}", self.name),
+            )),
+            (None, Some(seen)) => {
+                let mut entry = entry(&self.config, &*self.backend);
+                entry.store_id = Some(seen);
+                catalog.write(move |conn| backends::upsert(conn, &entry)).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// All backends of a manager.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    store: ConfigStore,
+    catalog: Catalog,
+    clock: Arc<dyn Clock>,
+    gates: Gates,
+    open: Mutex<HashMap<String, Member>>,
+}
+
+impl Fleet {
+    pub(crate) fn new(store: ConfigStore, catalog: Catalog) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Self { store, catalog, clock, gates: Gates::default(), open: Mutex::default() }
+    }
+
+    pub(crate) fn store(&self) -> &ConfigStore {
+        &self.store
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// A backend by name, opened now if it was not. No network is touched.
+    ///
+    /// # Errors
+    /// `InvalidConfig` when it is not configured, disabled, or configured wrongly.
+    pub(crate) async fn member(&self, name: &str) -> Result<Member> {
+        if let Some(member) = self.lock().get(name) {
+            return Ok(member.clone());
+        }
+        let config = self.store.load(name)?;
+        if !config.enabled {
+            return Err(Error::new(ErrorKind::Disabled, format!("the backend {name} is switched off")));
+        }
+        let member = self.open(config).await?;
+        Ok(self.lock().entry(name.to_owned()).or_insert(member).clone())
+    }
+
+    /// Puts an opened backend among the others, without a configuration file and without link magic.
+    pub(crate) async fn register(&self, name: &str, leaf: Arc<dyn Backend>) -> Result<()> {
+        let config = BackendConfig::registered(name, leaf.info().kind.as_str());
+        let member = self.wrap(config, leaf, &Operational::default()).await?;
+        match self.lock().insert(name.to_owned(), member) {
+            None => Ok(()),
+            Some(_) => Err(Error::new(ErrorKind::AlreadyExists, format!("there is a backend {name} already"))),
+        }
+    }
+
+    /// The names of all enabled backends, registered ones included, sorted. A broken file is left out: it shows in `backend list`.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let files = self.store.list()?;
+        let enabled =
+            files.into_iter().filter(|it| it.loaded.as_ref().is_ok_and(|it| it.config.enabled)).map(|it| it.name);
+        let mut names: Vec<String> = enabled.chain(self.lock().keys().cloned()).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Forgets the opened backend, because its configuration has changed.
+    pub(crate) fn close(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
+    async fn open(&self, config: BackendConfig) -> Result<Member> {
+        let descriptor = backend_core::find(&config.kind)?;
+        let operational = config.operational()?;
+        let state = CatalogState::new(self.catalog.clone(), &config.name);
+        let mut settings = config.settings(self.clock.clone());
+        settings.state = Some(Arc::new(state));
+        let leaf = (descriptor.open)(settings)?;
+        self.wrap(config, leaf, &operational).await
+    }
+
+    async fn wrap(&self, config: BackendConfig, leaf: Arc<dyn Backend>, how: &Operational) -> Result<Member> {
+        let meter = Arc::<Meter>::default();
+        let backend = backend_layers::metered(leaf, how, &self.gates, self.clock.clone(), meter.clone());
+        let entry = entry(&config, &*backend);
+        let number = self.catalog.write(move |conn| backends::upsert(conn, &entry)).await?;
+        let name = config.name.clone();
+        Ok(Member { name, backend, number, meter, config: Arc::new(config), recognised: Arc::default() })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Member>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn entry(config: &BackendConfig, backend: &dyn Backend) -> NewBackend {
+    NewBackend {
+        name: config.name.clone(),
+        kind: backend.info().kind.as_str().to_owned(),
+        store_id: None,
+        domain: config.domain.clone().unwrap_or_else(|| config.name.clone()),
+        state: BackendState::Active,
+        quota: config.quota_bytes(),
+    }
+}
+
+/// Whether a power can be counted on, as far as anybody knows.
+pub(crate) fn may_work(power: Power) -> bool {
+    matches!(power, Power::Works | Power::Unknown)
+}

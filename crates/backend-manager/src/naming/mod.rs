@@ -1,0 +1,14 @@
+//! Names content before anything is sent: hashes on all cores, and keeps the inner nodes that make later reads verifiable.
+
+mod file;
+mod fingerprint;
+mod nodes;
+mod source;
+mod spool;
+mod tree;
+
+pub(crate) use file::{Job, Named, name_file, threads};
+pub(crate) use fingerprint::Fingerprint;
+pub(crate) use source::{BLOCK_MAX, FileSource, chunks, trim};
+pub(crate) use spool::{path_of, spool};
+pub(crate) use tree::{Found, How, Tree, Visitor, open, walk};

@@ -1,0 +1,197 @@
+//! Fetches chunks, in order and unverified, from one replica after the other.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use backend_core::{ByteStream, Error, ErrorKind, GetOptions, Locator, Result};
+use bytes::{Bytes, BytesMut};
+use futures::stream::{BoxStream, StreamExt};
+use ipld::plan::{Chunk, Wrap};
+
+use super::{How, ReadReport, Replica};
+use crate::trouble;
+
+/// How many chunks one request covers at the most. Fewer requests, and no request for bytes that nobody asked for.
+const WINDOW: usize = 64;
+
+/// A chunk's plain bytes and who sent them: the index of the replica, or `None` for bytes that were in an inner node.
+pub(super) struct Piece {
+    pub(super) chunk: Chunk,
+    pub(super) bytes: Bytes,
+    pub(super) from: Option<usize>,
+}
+
+pub(super) struct Feeder {
+    chunks: BoxStream<'static, Result<Chunk>>,
+    ahead: VecDeque<Chunk>,
+    replicas: Arc<Vec<Replica>>,
+    report: ReadReport,
+    current: usize,
+    body: Option<Body>,
+}
+
+struct Body {
+    stream: ByteStream,
+    carry: Bytes,
+    /// The offset of the next byte.
+    at: u64,
+}
+
+impl Feeder {
+    pub(super) fn new(
+        chunks: BoxStream<'static, Result<Chunk>>,
+        replicas: Arc<Vec<Replica>>,
+        report: ReadReport,
+    ) -> Self {
+        Self { chunks, ahead: VecDeque::new(), replicas, report, current: 0, body: None }
+    }
+
+    /// The next chunk, from whichever replica delivers one. `None` at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Piece>> {
+        self.look_ahead().await?;
+        let Some(chunk) = self.ahead.pop_front() else { return Ok(None) };
+        if let Wrap::Inline(bytes) = &chunk.wrap {
+            let bytes = bytes.clone();
+            return Ok(Some(Piece { chunk, bytes, from: None }));
+        }
+        let mut last = None;
+        for _ in 0..self.replicas.len() {
+            match self.from_current(&chunk).await {
+                Ok(bytes) => return Ok(Some(Piece { chunk, bytes, from: Some(self.current) })),
+                Err(err) => {
+                    self.report.trouble(&self.replicas[self.current], chunk.offset, chunk.len, &err);
+                    last = Some(err);
+                    self.body = None;
+                    self.current = (self.current + 1) % self.replicas.len();
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no replica can be read")))
+    }
+
+    async fn look_ahead(&mut self) -> Result<()> {
+        while self.ahead.len() < WINDOW {
+            match self.chunks.next().await {
+                Some(chunk) => self.ahead.push_back(chunk?),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn from_current(&mut self, chunk: &Chunk) -> Result<Bytes> {
+        let replica = self.replicas[self.current].clone();
+        if replica.is_bad(chunk.offset, chunk.len) {
+            return Err(Error::new(ErrorKind::Integrity, "this chunk is known to be bad here"));
+        }
+        if replica.how == How::Block {
+            return block(&replica, chunk).await;
+        }
+        let stale = self.body.as_ref().is_none_or(|body| chunk.offset < body.at);
+        if stale || (replica.how == How::Range && self.body.as_ref().is_some_and(|body| body.at != chunk.offset)) {
+            let end = self.window_end(chunk);
+            self.body = Some(open(&replica, chunk.offset, end).await?);
+        }
+        match &mut self.body {
+            Some(body) => body.take(chunk).await,
+            None => Err(Error::new(ErrorKind::Internal, "no body was opened")),
+        }
+    }
+
+    /// Where the run of chunks ends that follow one another without a gap.
+    fn window_end(&self, chunk: &Chunk) -> u64 {
+        let mut end = chunk.offset + chunk.len;
+        for next in &self.ahead {
+            if next.offset != end || matches!(next.wrap, Wrap::Inline(_)) {
+                break;
+            }
+            end += next.len;
+        }
+        end
+    }
+}
+
+impl Body {
+    /// The chunk's bytes; what lies before it is skipped.
+    async fn take(&mut self, chunk: &Chunk) -> Result<Bytes> {
+        self.skip(chunk.offset - self.at).await?;
+        let len =
+            usize::try_from(chunk.len).map_err(|_| Error::new(ErrorKind::Integrity, "a chunk of more than memory"))?;
+        if self.carry.is_empty() {
+            self.refill().await?;
+        }
+        self.at += chunk.len;
+        if len <= self.carry.len() {
+            return Ok(self.carry.split_to(len));
+        }
+        let mut bytes = BytesMut::with_capacity(len);
+        while bytes.len() < len {
+            if self.carry.is_empty() {
+                self.refill().await?;
+            }
+            let part = self.carry.split_to(self.carry.len().min(len - bytes.len()));
+            bytes.extend_from_slice(&part);
+        }
+        Ok(bytes.freeze())
+    }
+
+    async fn skip(&mut self, mut n: u64) -> Result<()> {
+        self.at += n;
+        while 0 < n {
+            if self.carry.is_empty() {
+                self.refill().await?;
+            }
+            let part = usize::try_from(n).unwrap_or(usize::MAX).min(self.carry.len());
+            drop(self.carry.split_to(part));
+            n -= part as u64;
+        }
+        Ok(())
+    }
+
+    async fn refill(&mut self) -> Result<()> {
+        while self.carry.is_empty() {
+            let frame = self.stream.next().await;
+            self.carry = frame.unwrap_or_else(|| Err(Error::new(ErrorKind::Unavailable, "the body ended early")))?;
+        }
+        Ok(())
+    }
+}
+
+async fn open(replica: &Replica, start: u64, end: u64) -> Result<Body> {
+    let opts = match replica.how {
+        How::Range => GetOptions::range(start..end),
+        How::Whole | How::Block => GetOptions::default(),
+    };
+    let fetched = replica.backend.get(&replica.at, &opts).await?;
+    Ok(Body { stream: fetched.body, carry: Bytes::new(), at: fetched.range.start })
+}
+
+async fn block(replica: &Replica, chunk: &Chunk) -> Result<Bytes> {
+    let fetched = replica.backend.get(&Locator::new(chunk.cid), &GetOptions::block()).await?;
+    let bytes = collect(fetched.body, crate::naming::BLOCK_MAX).await?;
+    chunk.unwrap(&bytes).map_err(trouble::ipld)
+}
+
+/// One chunk from one replica alone, by a request of its own.
+pub(super) async fn alone(replica: &Replica, chunk: &Chunk) -> Result<Bytes> {
+    match replica.how {
+        How::Block => block(replica, chunk).await,
+        How::Range | How::Whole => {
+            let mut body = open(replica, chunk.offset, chunk.offset + chunk.len).await?;
+            body.take(chunk).await
+        }
+    }
+}
+
+/// All of a body, if it is no longer than `most`.
+pub(crate) async fn collect(mut body: ByteStream, most: u64) -> Result<Bytes> {
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.next().await {
+        let frame = frame?;
+        if most < (all.len() + frame.len()) as u64 {
+            return Err(Error::new(ErrorKind::Integrity, format!("more than {most} bytes came")));
+        }
+        all.extend_from_slice(&frame);
+    }
+    Ok(all.freeze())
+}

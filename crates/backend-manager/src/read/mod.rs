@@ -1,0 +1,46 @@
+//! The one reader: nothing else turns stored bytes into bytes for a user.
+
+mod feeder;
+mod outboard;
+mod report;
+mod verified;
+
+pub(crate) use feeder::collect;
+pub(crate) use outboard::{Outboard, fetch_sidecar};
+pub use report::{ReadReport, Trouble};
+pub(crate) use verified::{Ask, verified};
+
+use std::sync::Arc;
+
+use backend_core::{Backend, Locator};
+
+use crate::catalog::replicas::{BadChunk, ReplicaRow};
+
+/// How a replica is asked for a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// By a range of the plain bytes.
+    Range,
+    /// All from the beginning, as the store has no ranges.
+    Whole,
+    /// Block by block, by CID.
+    Block,
+}
+
+/// A copy that can be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Replica {
+    pub(crate) name: String,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) at: Locator,
+    pub(crate) how: How,
+    /// Ranges that are known to be bad.
+    pub(crate) bad: Vec<BadChunk>,
+    pub(crate) row: ReplicaRow,
+}
+
+impl Replica {
+    pub(crate) fn is_bad(&self, offset: u64, len: u64) -> bool {
+        self.bad.iter().any(|bad| bad.offset < offset + len && offset < bad.offset + bad.len)
+    }
+}

@@ -1,0 +1,289 @@
+//! Reading copies back: each from its own store alone, chunk by chunk, with the verdict in the catalog.
+
+use backend_core::{Error, ErrorKind, Evidence, Reads, Result};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use ipld::Cid;
+use ipld::address;
+
+use crate::catalog::contents::{self, ContentKind, ContentRow};
+use crate::catalog::links;
+use crate::catalog::replicas::{self, BadChunk, Epoch, Moved, ReplicaAt, ReplicaRow, ReplicaState};
+use crate::find::Stored;
+use crate::manager::Manager;
+use crate::naming;
+use crate::read::{self, Ask, ReadReport, Replica};
+use crate::views::Verified;
+
+/// Contents of one page.
+const PAGE: usize = 200;
+
+impl Manager {
+    /// Verifies every copy of `cid`, and of the files of a directory; of everything when `cid` is `None`.
+    pub fn verify(&self, cid: Option<&Cid>) -> BoxStream<'static, Result<Verified>> {
+        use futures::TryStreamExt;
+        let rows = match cid {
+            None => self.all_contents(),
+            Some(cid) => self.with_children(address::to_v1(cid)),
+        };
+        let manager = self.clone();
+        let each = rows.and_then(move |row| {
+            let manager = manager.clone();
+            async move { Ok(stream::iter(manager.verify_content(row).await?.into_iter().map(Ok))) }
+        });
+        each.try_flatten().boxed()
+    }
+
+    fn all_contents(&self) -> BoxStream<'static, Result<ContentRow>> {
+        use futures::TryStreamExt;
+        let pages = stream::try_unfold((self.catalog().clone(), None), |(catalog, after)| async move {
+            let page = catalog.read(move |conn| contents::page(conn, after, PAGE)).await?;
+            let next = page.last().map(|row| row.number);
+            Ok::<_, Error>(next.map(|next| (page, (catalog, Some(next)))))
+        });
+        pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten().boxed()
+    }
+
+    fn with_children(&self, cid: Cid) -> BoxStream<'static, Result<ContentRow>> {
+        use futures::TryStreamExt;
+        let catalog = self.catalog().clone();
+        let begin = async move {
+            let row = catalog.read(move |conn| contents::find(conn, &cid)).await?;
+            let row = row.ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, format!("{} is no content of this catalog", address::text(&cid)))
+            })?;
+            let parent = row.number;
+            let children = stream::try_unfold((catalog, None), move |(catalog, after)| async move {
+                let page = catalog.read(move |conn| {
+                    let page = links::children(conn, parent, after, PAGE)?;
+                    let last = page.last().copied();
+                    let rows = page.into_iter().map(|it| contents::get(conn, it)).collect::<Result<Vec<_>>>()?;
+                    Ok((last, rows))
+                });
+                let (last, rows) = page.await?;
+                Ok::<_, Error>(last.map(|last| (rows, (catalog, Some(last)))))
+            });
+            let children = children.map_ok(|page| stream::iter(page.into_iter().flatten().map(Ok))).try_flatten();
+            Ok::<_, Error>(stream::once(async move { Ok(row) }).chain(children))
+        };
+        stream::once(begin).try_flatten().boxed()
+    }
+
+    async fn verify_content(&self, content: ContentRow) -> Result<Vec<Verified>> {
+        let number = content.number;
+        let rows = self.catalog().read(move |conn| replicas::of(conn, number)).await?;
+        let stored = self.holding(&content.content.cid).await?;
+        let mut verdicts = Vec::new();
+        for row in rows.into_iter().filter(|row| row.state.is_readable() || row.state == ReplicaState::Missing) {
+            let replica = stored.replicas.iter().find(|it| it.row.replica == row.replica).cloned();
+            let verdict = match replica {
+                Some(replica) => self.verify_replica(&stored, replica).await,
+                None => self.verify_absent(&content, row.clone()).await,
+            };
+            verdicts.push(verdict.unwrap_or_else(|err| Verified {
+                cid: content.content.cid,
+                backend: row.backend_name,
+                state: row.state,
+                evidence: row.evidence,
+                bytes: 0,
+                bad_chunks: row.bad_chunks,
+                error: Some(err),
+            }));
+        }
+        Ok(verdicts)
+    }
+
+    /// A copy whose backend cannot be opened, or that is missing: nothing was looked at.
+    async fn verify_absent(&self, content: &ContentRow, row: ReplicaRow) -> Result<Verified> {
+        let error = match row.state {
+            ReplicaState::Missing => None,
+            _ => Some(
+                self.fleet()
+                    .member(&row.backend_name)
+                    .await
+                    .err()
+                    .unwrap_or_else(|| Error::new(ErrorKind::Unavailable, "the backend could not be asked")),
+            ),
+        };
+        Ok(Verified {
+            cid: content.content.cid,
+            backend: row.backend_name,
+            state: row.state,
+            evidence: row.evidence,
+            bytes: 0,
+            bad_chunks: row.bad_chunks,
+            error,
+        })
+    }
+
+    async fn verify_replica(&self, stored: &Stored, replica: Replica) -> Result<Verified> {
+        let member = self.fleet().member(&replica.name).await?;
+        member.recognise(self.catalog(), &**self.fleet().clock()).await?;
+        let found = self.read_back(stored, &replica).await;
+        let finding = match found {
+            Err(err) if err.kind() == ErrorKind::NotFound => {
+                // Believed only of a store that is recognised at this very moment, and seen twice.
+                member.recognise_now(self.catalog()).await?;
+                match self.read_back(stored, &replica).await {
+                    Err(err) if err.kind() == ErrorKind::NotFound => Finding::Missing,
+                    other => Finding::of(other?),
+                }
+            }
+            other => Finding::of(other?),
+        };
+        let proof = member.backend.info().reads == Reads::Own;
+        let (state, evidence) = self.judge(&replica.row, &finding, proof).await?;
+        let (bytes, bad_chunks) = match finding {
+            Finding::Good(bytes) => (bytes, Vec::new()),
+            Finding::Bad(bytes, bad) => (bytes, bad),
+            Finding::Missing => (0, Vec::new()),
+        };
+        Ok(Verified {
+            cid: stored.row.content.cid,
+            backend: replica.name,
+            state,
+            evidence,
+            bytes,
+            bad_chunks,
+            error: None,
+        })
+    }
+
+    /// Reads all of one copy: how many bytes were good, and which chunks were not.
+    async fn read_back(&self, stored: &Stored, replica: &Replica) -> Result<(u64, Vec<BadChunk>)> {
+        let content = &stored.row.content;
+        if content.kind == ContentKind::Directory {
+            return self.read_back_nodes(stored, replica).await;
+        }
+        let size = content.size.ok_or_else(|| Error::new(ErrorKind::NotFound, "its size is not known yet"))?;
+        let clean = Replica { bad: Vec::new(), ..replica.clone() };
+        let (mut at, mut good, mut bad) = (0, 0, Vec::new());
+        loop {
+            let (read, failure) = self.read_on(stored, &clean, at..size).await;
+            good += read;
+            match failure {
+                None => return Ok((good, bad)),
+                Some((_, Some(chunk))) => {
+                    bad.push(chunk);
+                    at = chunk.offset + chunk.len;
+                    if size <= at {
+                        return Ok((good, bad));
+                    }
+                }
+                Some((err, None)) => return Err(err),
+            }
+        }
+    }
+
+    /// Reads until the end or the first failure: the bytes that were good, and the chunk that was not.
+    async fn read_on(
+        &self,
+        stored: &Stored,
+        replica: &Replica,
+        range: std::ops::Range<u64>,
+    ) -> (u64, Option<(Error, Option<BadChunk>)>) {
+        let size = range.end;
+        let chunks = naming::chunks(stored.dag.clone(), stored.row.content.cid, size, range.clone());
+        let report = ReadReport::default();
+        let ask = Ask { chunks, range, replicas: vec![replica.clone()], report: report.clone(), budget: self.budget() };
+        let (mut body, mut good) = (read::verified(ask), 0);
+        while let Some(bytes) = body.next().await {
+            match bytes {
+                Ok(bytes) => good += bytes.len() as u64,
+                Err(err) => {
+                    let bad = report.troubles().pop().filter(|it| shows_a_bad_chunk(it.kind));
+                    return (good, Some((err, bad.map(|it| BadChunk { offset: it.offset, len: it.len }))));
+                }
+            }
+        }
+        (good, None)
+    }
+
+    /// A directory's copy is its nodes: all of them, each hashed, as its outboard lists them.
+    async fn read_back_nodes(&self, stored: &Stored, replica: &Replica) -> Result<(u64, Vec<BadChunk>)> {
+        let root = &stored.row.content.cid;
+        let nodes = match read::fetch_sidecar(replica, root).await {
+            Ok(nodes) => nodes,
+            Err(err) if err.kind() == ErrorKind::Integrity => return Ok((0, vec![BadChunk { offset: 0, len: 0 }])),
+            Err(err) => return Err(err),
+        };
+        let mut walk = stored.dag.walk();
+        let mut bytes = 0;
+        while let Some(node) = walk.next().await {
+            let (cid, data) = node?;
+            match nodes.contains_key(&cid) {
+                true => bytes += data.len() as u64,
+                false => return Ok((bytes, vec![BadChunk { offset: bytes, len: data.len() as u64 }])),
+            }
+        }
+        Ok((bytes, Vec::new()))
+    }
+
+    async fn judge(&self, row: &ReplicaRow, finding: &Finding, proof: bool) -> Result<(ReplicaState, Evidence)> {
+        let (id, finding, evidence) = (row.replica.clone(), finding.clone(), row.evidence);
+        self.catalog()
+            .write(move |conn| {
+                let Some(row) = replicas::find(conn, &id)? else { return Ok((ReplicaState::Missing, evidence)) };
+                enact(conn, &row, &finding, proof)?;
+                let after = replicas::find(conn, &id)?;
+                Ok(after.map_or((ReplicaState::Missing, evidence), |row| (row.state, row.evidence)))
+            })
+            .await
+    }
+}
+
+/// A copy that is shorter than it should be answers `InvalidRange`, or ends early.
+fn shows_a_bad_chunk(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Integrity | ErrorKind::InvalidRange)
+}
+
+/// What a look at one copy came to.
+#[derive(Debug, Clone)]
+enum Finding {
+    Good(u64),
+    Bad(u64, Vec<BadChunk>),
+    Missing,
+}
+
+impl Finding {
+    fn of((bytes, bad): (u64, Vec<BadChunk>)) -> Self {
+        if bad.is_empty() { Finding::Good(bytes) } else { Finding::Bad(bytes, bad) }
+    }
+}
+
+/// The arrows that lead from where the row is to what was found.
+fn enact(conn: &rusqlite::Connection, row: &ReplicaRow, finding: &Finding, proof: bool) -> Result<()> {
+    let now = crate::manager::now();
+    let at = |epoch: Epoch| ReplicaAt { replica: row.replica.clone(), epoch };
+    let mut epoch = row.epoch;
+    let mut go = |moved: Moved| match moved {
+        Moved::Won(next) => {
+            epoch = next;
+            true
+        }
+        Moved::Lost => false,
+    };
+    match finding {
+        Finding::Good(_) if proof => {
+            let _ = go(replicas::verified(conn, &at(row.epoch), now)?);
+        }
+        Finding::Good(_) => {}
+        Finding::Bad(_, bad) => {
+            if row.state == ReplicaState::Present
+                && !go(replicas::suspect(conn, &at(row.epoch), bad, "read back", now)?)
+            {
+                return Ok(());
+            }
+            let _ = replicas::corrupt(conn, &at(epoch), bad, now)?;
+        }
+        Finding::Missing => {
+            if row.state == ReplicaState::Present
+                && !go(replicas::suspect(conn, &at(row.epoch), &[], "not found", now)?)
+            {
+                return Ok(());
+            }
+            let _ = replicas::missing(conn, &at(epoch), "not found, twice", now)?;
+        }
+    }
+    Ok(())
+}
