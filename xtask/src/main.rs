@@ -124,7 +124,10 @@ fn tidy_up(tree: &Tree) -> Result<()> {
     let findings = tidy::findings(tree)?;
     findings.iter().for_each(|it| println!("{it}"));
     match findings.len() {
-        0 => Ok(println!("tidy: nothing found")),
+        0 => {
+            println!("tidy: nothing found");
+            Ok(())
+        }
         n => Err(Failure::new(format!("tidy: {n} findings"))),
     }
 }
