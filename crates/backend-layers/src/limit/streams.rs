@@ -12,16 +12,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::gate::Pass;
 use super::permit;
 
-/// A body that holds its permit until it has ended or is dropped.
+/// A body that holds its permit until it is dropped. The guard drops it as soon as it has ended or failed.
 pub(super) struct Held {
     inner: ByteStream,
-    permit: Option<OwnedSemaphorePermit>,
+    _permit: OwnedSemaphorePermit,
     pass: Pass,
 }
 
 impl Held {
     pub(super) fn new(inner: ByteStream, permit: OwnedSemaphorePermit, pass: Pass) -> Self {
-        Self { inner, permit: Some(permit), pass }
+        Self { inner, _permit: permit, pass }
     }
 }
 
@@ -30,9 +30,6 @@ impl Stream for Held {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(self.inner.poll_next_unpin(cx));
-        if item.is_none() {
-            self.permit = None;
-        }
         Poll::Ready(item.map(|item| self.pass.told(item)))
     }
 

@@ -85,6 +85,7 @@ mod tests {
         assert_eq!(check(&[rate(2, 10)], 5), [0, 0, 10, 10, 20]);
         assert_eq!(check(&[rate(2, 10), rate(3, 60)], 6), [0, 0, 10, 60, 60, 70]);
         assert_eq!(check(&[rate(2, 10), rate(1, 10)], 3), [0, 10, 20], "the smaller one holds");
+        assert_eq!(check(&[rate(1, 10), rate(2, 10)], 3), [0, 10, 20], "whoever said it");
         assert_eq!(check(&[rate(0, 10)], 2), [0, 10], "none at all is read as one");
         assert_eq!(check(&[rate(1, 600)], 4), [0, 600], "what would wait too long is not promised");
     }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use backend_core::{
-    Addressing, Backend, ErrorKind, GetOptions, Info, Limits, ListOptions, Rate, RateClass, RetryAdvice, StatOptions,
+    Addressing, Backend, ErrorKind, GetOptions, Info, Limits, ListOptions, Rate, RateClass, RemoveOptions, RetryAdvice,
+    StatOptions,
 };
 use backend_layers::{Gates, Operational, SystemClock, stack};
-use futures::StreamExt;
 use futures::future::{join_all, poll_immediate};
+use futures::{StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
-use crate::scripted::{Item, Scripted};
+use crate::scripted::{Do, Item, Scripted};
 use crate::words::{at, info, once, seconds, since, slow_down};
 
 fn behind(gate: &str, rates: Vec<Rate>) -> Scripted {
@@ -79,16 +80,39 @@ async fn no_answer_closes_a_gate_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bodies_and_listings_close_it_too() {
+async fn every_answer_may_close_it() {
     let gates = Gates::default();
-    let limited = || vec![Item::Fail(slow_down(seconds(20)))];
-    let reader = stacked(behind("host", vec![]).streams(limited()).streams(limited()), &gates, &once());
     let other = stacked(behind("host", vec![]), &gates, &once());
-    let mut body = reader.get(&at(), &GetOptions::default()).await.unwrap().body;
-    assert!(body.next().await.unwrap().is_err());
-    assert_eq!(stat(other.as_ref()).await, Ok(20.0));
-    assert!(reader.list(&ListOptions::default()).next().await.unwrap().is_err());
-    assert_eq!(stat(other.as_ref()).await, Ok(20.0));
+    for verb in ["remove", "get", "body", "list"] {
+        let leaf = behind("host", vec![]);
+        let leaf = match verb {
+            "remove" | "get" => leaf.fails(slow_down(seconds(20))),
+            _ => leaf.streams(vec![Item::Fail(slow_down(seconds(20)))]),
+        };
+        let limited = stacked(leaf, &gates, &once());
+        let err = match verb {
+            "remove" => limited.remove(&at(), &RemoveOptions::default()).await.unwrap_err(),
+            "get" => limited.get(&at(), &GetOptions::default()).await.unwrap_err(),
+            "body" => {
+                let fetched = limited.get(&at(), &GetOptions::default()).await.unwrap();
+                fetched.body.try_collect::<Vec<_>>().await.unwrap_err()
+            }
+            _ => limited.list(&ListOptions::default()).try_collect::<Vec<_>>().await.unwrap_err(),
+        };
+        assert_eq!(err.kind(), ErrorKind::RateLimited, "{verb}");
+        assert_eq!(stat(other.as_ref()).await, Ok(20.0), "{verb}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shorter_wait_does_not_open_it() {
+    let gates = Gates::default();
+    let late = behind("host", vec![]).then(vec![Do::Sleep(seconds(1)), Do::Fail(slow_down(seconds(2)))]);
+    let (late, first) = (stacked(late, &gates, &once()), behind("host", vec![]).fails(slow_down(seconds(20))));
+    let first = stacked(first, &gates, &once());
+    let (one, two) = futures::join!(stat(late.as_ref()), stat(first.as_ref()));
+    assert_eq!((one, two), (Err(RetryAdvice::After(seconds(2))), Err(RetryAdvice::After(seconds(20)))));
+    assert_eq!(stat(first.as_ref()).await, Ok(19.0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,4 +152,31 @@ async fn a_rate_that_is_used_up_for_long_answers_at_once() {
     assert_eq!(stat(stack.as_ref()).await, Ok(0.0));
     let refused = poll_immediate(Box::pin(stat(stack.as_ref()))).await.unwrap().unwrap_err();
     assert_eq!(refused, RetryAdvice::After(seconds(3600)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waited_for_his_place_still_finds_the_gate_closed() {
+    let gates = Gates::default();
+    let rates = vec![Rate { class: RateClass::Read, n: 1, per: seconds(60) }];
+    let rated = stacked(behind("host", rates), &gates, &once());
+    let loud = stacked(behind("host", vec![]).fails(slow_down(seconds(25))), &gates, &once());
+    assert_eq!(stat(rated.as_ref()).await, Ok(0.0));
+    let closes = async {
+        tokio::time::sleep(seconds(50)).await;
+        loud.remove(&at(), &RemoveOptions::default()).await.unwrap_err();
+    };
+    let (waited, ()) = futures::join!(stat(rated.as_ref()), closes);
+    assert_eq!(waited, Ok(75.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_counts_once() {
+    let rates = vec![Rate { class: RateClass::List, n: 1, per: seconds(60) }];
+    let names = || vec![Item::Entry("a", None), Item::Entry("b", None), Item::Entry("c", None)];
+    let stack = stacked(behind("host", rates).streams(names()).streams(names()), &Gates::default(), &once());
+    let begun = Instant::now();
+    for wanted in [0.0, 60.0] {
+        assert_eq!(stack.list(&ListOptions::default()).count().await, 3);
+        assert_eq!(since(begun).round(), wanted);
+    }
 }

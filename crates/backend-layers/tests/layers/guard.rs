@@ -272,6 +272,14 @@ async fn a_body_is_as_long_as_its_range() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_block_is_not_as_long_as_its_file() {
+    let answers = Answers { size: Some(11), range: 0..5, ..Answers::default() };
+    let leaf = Arc::new(Scripted::new().answers(answers).streams(vec![Item::Bytes("hello")]));
+    let fetched = stacked(&leaf, &once()).get(&at(), &GetOptions::block()).await.unwrap();
+    assert_eq!(fetched.body.try_collect::<Vec<_>>().await.unwrap().concat(), b"hello");
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_leaf_proves() {
     let entry = vec![Item::Entry("a", None)];
     let answers = Answers { evidence: Evidence::Verified, ..Answers::default() };

@@ -136,8 +136,10 @@ async fn whether_writing_works_is_learnt_from_writes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_teaches_nothing_about_writing() {
-    let (stack, meter) = watched(Scripted::new().fails(unavailable()));
+async fn only_writing_teaches_about_writing() {
+    let (stack, meter) = watched(Scripted::new().fails(unavailable()).fails(unavailable()));
+    stack.remove(&at(), &RemoveOptions::default()).await.unwrap_err();
+    assert_eq!(meter.observed().writes.power, Power::Unknown);
     stack.stat(&at(), &StatOptions::default()).await.unwrap_err();
     let seen = meter.observed();
     assert_eq!((seen.reads.power, seen.writes.power), (Power::Fails(ErrorKind::Unavailable), Power::Unknown));

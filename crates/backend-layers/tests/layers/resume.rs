@@ -9,16 +9,21 @@ use backend_layers::Operational;
 use crate::scripted::{Do, Scripted};
 use crate::words::{cid, content, info, lost_answer, stacked, unavailable};
 
-/// Keeps tokens until it is full.
+/// Keeps tokens until it is full, and then fails so.
 #[derive(Debug)]
 struct Keeper {
     kept: Mutex<Vec<String>>,
     room: usize,
+    full: ErrorKind,
 }
 
 impl Keeper {
     fn new(room: usize) -> Arc<Self> {
-        Arc::new(Self { kept: Mutex::default(), room })
+        Self::failing(room, ErrorKind::QuotaExceeded)
+    }
+
+    fn failing(room: usize, full: ErrorKind) -> Arc<Self> {
+        Arc::new(Self { kept: Mutex::default(), room, full })
     }
 }
 
@@ -27,7 +32,7 @@ impl Checkpoint for Keeper {
     async fn save(&self, token: &ResumeToken, _: Option<&Locator>, _: u64) -> Result<()> {
         let mut kept = self.kept.lock().unwrap();
         if kept.len() == self.room {
-            return Err(Error::new(ErrorKind::QuotaExceeded, "the journal is full"));
+            return Err(Error::new(self.full, "the journal is full"));
         }
         kept.push(String::from_utf8_lossy(token.reveal()).into_owned());
         Ok(())
@@ -88,11 +93,24 @@ async fn a_token_that_could_not_be_kept_stops_the_add() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_what_was_kept_is_gone_on_with() {
+    let keeper = Keeper::failing(1, ErrorKind::Unavailable);
+    let (calls, outcome) =
+        check(Scripted::new().then(vec![Do::Save("0"), Do::Save("1")]), kept_by(&keeper, None)).await;
+    assert!(outcome.is_ok());
+    assert_eq!(calls, ["add", "add from 0"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_keeps_a_repeated_add_from_making_a_twin() {
     let leaf = Scripted::with(info(Addressing::Assigned)).then(saves("0", lost_answer()));
     let (calls, outcome) = check(leaf, kept_by(&Keeper::new(9), None)).await;
     assert!(outcome.is_ok());
     assert_eq!(calls, ["add", "add from 0"]);
+    let leaf = Scripted::with(info(Addressing::Assigned)).fails(lost_answer());
+    let (calls, outcome) = check(leaf, kept_by(&Keeper::new(9), Some("old"))).await;
+    assert!(outcome.is_ok());
+    assert_eq!(calls, ["add from old", "add from old"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use backend_core::{
-    AddOptions, Backend, Capabilities, Effect, ErrorKind, GetOptions, Info, ListOptions, Pin, Power, Progress,
-    RemoveOptions, Result, ResumeToken, StatOptions,
+    AddOptions, Addressing, Backend, Capabilities, Effect, ErrorKind, GetOptions, Info, ListOptions, Pin, Power,
+    Progress, RemoveOptions, Result, ResumeToken, StatOptions,
 };
 use backend_layers::Operational;
 use futures::{StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
 use crate::scripted::{Do, Item, Scripted};
-use crate::words::{at, cid, content, once, seconds, since, stacked, with_progress};
+use crate::words::{at, cid, content, info, once, seconds, since, stacked, unavailable, with_progress};
 
 async fn act(stack: &dyn Backend, verb: &str) -> Result<()> {
     match verb {
@@ -87,8 +87,24 @@ async fn an_add_may_last_as_long_as_it_moves() {
 
 #[tokio::test(start_paused = true)]
 async fn content_without_bytes_is_finished_from_the_start() {
-    let leaf = Arc::new(Scripted::new().then(vec![Do::Sleep(seconds(599))]));
-    assert!(stacked(&leaf, &once()).add(&content(0), &AddOptions::default()).await.is_ok());
+    let hasty = Operational { timeout: 60, finish_timeout: 1, ..once() };
+    for (how, most) in [(once(), 600), (hasty, 60)] {
+        for (wait, in_time) in [(most - 1, true), (most + 1, false)] {
+            let leaf = Arc::new(Scripted::new().then(vec![Do::Sleep(seconds(wait))]));
+            let outcome = stacked(&leaf, &how).add(&content(0), &AddOptions::default()).await;
+            assert_eq!(outcome.is_ok(), in_time, "{wait} of {most} s");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_try_moved_is_not_this_ones() {
+    let failed = vec![Do::Moved(100), Do::Fail(unavailable())];
+    let leaf = Arc::new(Scripted::with(info(Addressing::Cid)).then(failed).then(vec![Do::Hang]));
+    let begun = Instant::now();
+    let how = Operational { retry_count: 1, ..Operational::default() };
+    stacked(&leaf, &how).add(&content(100), &AddOptions::default()).await.unwrap_err();
+    assert_eq!(since(begun).round(), 30.0);
 }
 
 #[tokio::test(start_paused = true)]
