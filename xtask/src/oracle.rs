@@ -22,7 +22,7 @@ const PROFILES: [&str; 2] = ["unixfs-v1-2025", "unixfs-v0-2015"];
 /// # Errors
 /// If a test fails.
 pub fn hermetic(tree: &Tree) -> Result<()> {
-    run::aloud(Command::new(env!("CARGO")).args(["test", "--locked"]).current_dir(tree.root()))
+    run::aloud(run::cargo().args(["test", "--locked"]).current_dir(tree.root()))
 }
 
 /// Compares `ipfs-kit cid` with `ipfs add -n -Q` for every sample under every profile; answers how many names were equal.
@@ -58,7 +58,7 @@ pub fn compare(tree: &Tree) -> Result<usize> {
 /// If it does not build.
 pub(crate) fn program(tree: &Tree) -> Result<PathBuf> {
     let build = ["build", "--quiet", "--locked", "--release", "--package", "ipfs-kit"];
-    run::quietly(Command::new(env!("CARGO")).args(build).current_dir(tree.root()))?;
+    run::quietly(run::cargo().args(build).current_dir(tree.root()))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tree.path("target"), |it| tree.root().join(it));
     Ok(target.join("release/ipfs-kit"))
 }

@@ -7,6 +7,11 @@ use crate::failure::{Failure, Result};
 /// The most of another program's complaint that is repeated.
 const MOST_SAID: usize = 2000;
 
+/// The cargo that runs this task, or the one on the path.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
 /// Runs to the end, and answers what it printed.
 ///
 /// # Errors

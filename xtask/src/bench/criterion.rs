@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -60,7 +59,7 @@ fn estimates(tree: &Tree, package: &str, bench: &str) -> Result<BTreeMap<String,
     let home = tree.path("target/bench/criterion").join(format!("{package}-{bench}"));
     super::remove(&home)?;
     let run = ["bench", "--quiet", "--locked", "--package", package, "--bench", bench];
-    run::quietly(Command::new(env!("CARGO")).args(run).env("CRITERION_HOME", &home).current_dir(tree.root()))?;
+    run::quietly(run::cargo().args(run).env("CRITERION_HOME", &home).current_dir(tree.root()))?;
     let mut all = BTreeMap::new();
     for folder in folders(&home, 0) {
         let Ok(name) = fs::read(folder.join("benchmark.json")) else { continue };

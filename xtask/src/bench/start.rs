@@ -36,7 +36,7 @@ fn start(what: &str, ours: Duration, bare: Duration, most: f64) -> Line {
 /// The program as it is shipped, with the local backend alone.
 fn size(stage: &Stage) -> Result<Line> {
     let shelf = stage.tree.path("target/bench");
-    let mut build = Command::new(env!("CARGO"));
+    let mut build = run::cargo();
     build.args(["build", "--quiet", "--locked", "--profile", "dist", "--package", "ipfs-kit"]);
     build.args(["--no-default-features", "--features", "local", "--target-dir"]).arg(&shelf);
     run::quietly(build.current_dir(stage.tree.root()))?;

@@ -1,12 +1,12 @@
 //! What the built program says of itself: `ipfs-kit internal describe`.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::failure::{Failure, Result};
+use crate::run;
 use crate::tree::Tree;
 
 /// The answer of `internal describe`. Fields that this task does not use are left alone.
@@ -61,14 +61,9 @@ pub struct Failing {
 
 /// Builds the program with every backend, in the profile that tests use, and asks it.
 pub(super) fn ask(tree: &Tree) -> Result<Described> {
-    let run =
+    let words =
         ["run", "--quiet", "--locked", "--package", "ipfs-kit", "--features", "full", "--", "internal", "describe"];
-    let answer = Command::new(env!("CARGO")).args(run).current_dir(tree.root()).output();
-    let answer = answer.map_err(|err| Failure::new(format!("cannot run cargo: {err}")))?;
-    if !answer.status.success() {
-        let said = String::from_utf8_lossy(&answer.stderr);
-        return Err(Failure::new(format!("`ipfs-kit internal describe` failed: {}", said.trim())));
-    }
-    serde_json::from_slice(&answer.stdout)
+    let said = run::answer(run::cargo().args(words).current_dir(tree.root()))?;
+    serde_json::from_str(&said)
         .map_err(|err| Failure::new(format!("`ipfs-kit internal describe` answered something else: {err}")))
 }
