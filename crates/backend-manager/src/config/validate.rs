@@ -1,0 +1,45 @@
+//! Whether a configuration opens: its type is linked, and the backend takes its connection and credentials.
+
+use std::sync::Arc;
+
+use backend_core::{Clock, Descriptor, Error, ErrorKind, Result, Settings, find};
+use backend_layers::{Operational, SystemClock};
+use serde_json::Value;
+
+use super::envelope::BackendConfig;
+
+impl BackendConfig {
+    /// What the backend is opened with. The configuration is a resolved one.
+    pub fn settings(&self, clock: Arc<dyn Clock>) -> Settings {
+        let mut settings = Settings::new(&self.name, Value::Object(self.connection.clone()), clock);
+        settings.credentials = Value::Object(self.credentials.clone());
+        settings
+    }
+
+    /// The section `operational`, checked.
+    ///
+    /// # Errors
+    /// `InvalidConfig` that names the key.
+    pub fn operational(&self) -> Result<Operational> {
+        let section = Value::Object(self.operational.clone());
+        // `Settings` reads any section without quoting it, and calls it `connection`.
+        let settings = Settings::new(&self.name, section, Arc::new(SystemClock));
+        let operational: Operational = settings.connection().map_err(|err| {
+            let message = err.message().replacen(": connection", ": operational", 1);
+            Error::new(ErrorKind::InvalidConfig, message)
+        })?;
+        operational.validate()?;
+        Ok(operational)
+    }
+}
+
+/// Whether `config`, resolved, opens. Does no I/O: whether the service is there is for `health` to say.
+///
+/// # Errors
+/// `InvalidConfig` that names what is wrong and shows no value.
+pub fn validate(config: &BackendConfig, clock: Arc<dyn Clock>) -> Result<&'static Descriptor> {
+    let descriptor = find(&config.kind)?;
+    config.operational()?;
+    (descriptor.open)(config.settings(clock))?;
+    Ok(descriptor)
+}
