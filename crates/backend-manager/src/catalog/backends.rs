@@ -9,7 +9,7 @@ use super::sql;
 /// The longest name, domain or store id, bytes.
 const TEXT_MAX: usize = 255;
 
-/// What a backend is used for now.
+/// What a backend is used for today.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BackendState {

@@ -62,7 +62,7 @@ pub fn put(
     sql::only(conn, text, params, |row| row.get(0))
 }
 
-/// What a name stands for now.
+/// What a name stands for today.
 pub fn resolve(conn: &Connection, name: &str) -> Result<Option<NameRow>> {
     sql::one(conn, &format!("{SELECT} WHERE name = ?1 ORDER BY revision DESC LIMIT 1"), [name], read)
 }
