@@ -28,7 +28,7 @@ mod trouble;
 mod verify;
 mod views;
 
-pub use add::{AddRequest, Input, Name};
+pub use add::{AddRequest, Input, Name, name};
 pub use export::{ExportOptions, Exported};
 pub use get::Reading;
 pub use ipld::Cid;

@@ -106,8 +106,8 @@ impl Manager {
         self.inner.budget.clone()
     }
 
-    pub(crate) fn spool_folder(&self) -> Result<PathBuf> {
-        Ok(self.inner.home.spool())
+    pub(crate) fn spool_folder(&self) -> PathBuf {
+        self.inner.home.spool()
     }
 
     /// Makes the store that everything works with before anything is configured.

@@ -1,2 +1,7 @@
 //! The program `ipfs-kit`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ipfs_kit::main()
+}

@@ -7,11 +7,12 @@ mod place;
 mod targets;
 mod tree;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use backend_core::{ByteStream, Content, Open, Result};
+use backend_core::{ByteStream, Content, Error, ErrorKind, Open, Result};
 use ipld::profile::{Profile, UNIXFS_V1_2025};
 
 pub(crate) use batch::{Item, Placed};
@@ -88,71 +89,72 @@ impl Manager {
     /// When not one target has it. A receipt that is partial is not an error.
     pub async fn add(&self, input: Input, request: &AddRequest) -> Result<Receipt> {
         let targets = self.targets(&request.to).await?;
+        let namer = Namer { request, spool: self.spool_folder(), sha256: targets.needs_sha256() };
         match input {
-            Input::Path(path) if is_folder(&path)? => self.add_tree(&path, request, targets).await,
+            Input::Path(path) if is_folder(&path)? => self.add_tree(&path, &namer, targets).await,
             Input::Path(path) => {
                 let name = request.name.clone().or_else(|| last_part(&path));
-                let content = self.name_path(&path, request, targets.needs_sha256()).await?;
-                self.add_file(content, name, request, targets).await
+                self.add_file(namer.path(&path).await?, name, request, targets).await
             }
             Input::Stream(stream) => {
-                let content = self.name_stream(stream, request, targets.needs_sha256()).await?;
-                self.add_file(content, request.name.clone(), request, targets).await
+                self.add_file(namer.stream(stream).await?, request.name.clone(), request, targets).await
             }
         }
     }
+}
 
-    /// Only the name: nothing is stored, and no backend is opened.
-    ///
-    /// # Errors
-    /// What reading the input answers.
-    pub async fn name(&self, input: Input, request: &AddRequest) -> Result<Name> {
-        let content = match input {
-            Input::Path(path) if is_folder(&path)? => return self.name_tree(&path, request).await,
-            Input::Path(path) => self.name_path(&path, request, false).await?,
-            Input::Stream(stream) => self.name_stream(stream, request, false).await?,
-        };
-        Ok(Name { cid: *content.cid(), size: content.len(), files: 1, kind: kind_of(&content) })
-    }
+/// Only the name: nothing is stored, no home is needed, and no backend is opened. A stream is put aside in the system's temporary folder.
+///
+/// # Errors
+/// What reading the input answers.
+pub async fn name(input: Input, request: &AddRequest) -> Result<Name> {
+    let namer = Namer { request, spool: std::env::temp_dir(), sha256: false };
+    let content = match input {
+        Input::Path(path) if is_folder(&path)? => return namer.folder(&path).await,
+        Input::Path(path) => namer.path(&path).await?,
+        Input::Stream(stream) => namer.stream(stream).await?,
+    };
+    Ok(Name { cid: *content.cid(), size: content.len(), files: 1, kind: kind_of(&content) })
+}
 
-    async fn name_path(&self, path: &Path, request: &AddRequest, sha256: bool) -> Result<Content> {
+/// How what is met gets its name.
+pub(crate) struct Namer<'a> {
+    pub(crate) request: &'a AddRequest,
+    /// Where streams and many nodes are put aside.
+    pub(crate) spool: PathBuf,
+    /// Whether some target needs this digest of whole files.
+    pub(crate) sha256: bool,
+}
+
+impl Namer<'_> {
+    async fn path(&self, path: &Path) -> Result<Content> {
         let file = naming::open(path).or_else(|err| follow(path, err))?;
         let meta = file.metadata().map_err(|err| trouble::file("look at", path, err))?;
+        if !meta.is_file() {
+            let text = format!("{} is not a regular file; its bytes can be piped in (-)", trouble::shown(path));
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
         let path = std::path::absolute(path).map_err(|err| trouble::file("find", path, err))?;
-        self.name_open(file, path, (meta.len(), Some(Fingerprint::of(&meta))), request, sha256).await
+        self.open(file, path, (meta.len(), Some(Fingerprint::of(&meta)))).await
     }
 
-    async fn name_stream(&self, stream: ByteStream, request: &AddRequest, sha256: bool) -> Result<Content> {
-        let (file, len) = naming::spool(stream, &self.spool_folder()?).await?;
+    async fn stream(&self, stream: ByteStream) -> Result<Content> {
+        let (file, len) = naming::spool(stream, &self.spool).await?;
         let path = naming::path_of(&file);
-        self.name_open(file, path, (len, None), request, sha256).await
+        self.open(file, path, (len, None)).await
     }
 
-    async fn name_open(
-        &self,
-        file: std::fs::File,
-        path: PathBuf,
-        (len, fingerprint): (u64, Option<Fingerprint>),
-        request: &AddRequest,
-        sha256: bool,
-    ) -> Result<Content> {
-        request.activity.expect(len);
+    async fn open(&self, file: File, path: PathBuf, (len, fingerprint): (u64, Option<Fingerprint>)) -> Result<Content> {
+        self.request.activity.expect(len);
         let cancelled = Arc::new(AtomicBool::new(false));
         let _stop = StopOnDrop(cancelled.clone());
-        let (progress, profile, spool) = (request.activity.named.clone(), request.profile, self.spool_folder()?);
-        let (file, shown) = (Arc::new(file), path.clone());
-        let opened = file.clone();
+        let (progress, profile) = (self.request.activity.named.clone(), self.request.profile);
+        let (sha256, spool) = (self.sha256, self.spool.clone());
+        let file = Arc::new(file);
+        let (opened, shown) = (file.clone(), path.clone());
         let work = move || {
-            let job = Job {
-                file: &opened,
-                path: &shown,
-                len,
-                profile,
-                sha256,
-                progress: &progress,
-                cancelled: &cancelled,
-                spool: &spool,
-            };
+            let (file, path, cancelled) = (&*opened, &*shown, &*cancelled);
+            let job = Job { file, path, len, profile, sha256, progress: &progress, cancelled, spool: &spool };
             naming::name_file(&job, naming::threads())
         };
         let named = tokio::task::spawn_blocking(work).await.map_err(trouble::lost)??;
@@ -162,7 +164,7 @@ impl Manager {
 
 /// A named file as content.
 pub(crate) fn content(
-    file: Option<Arc<std::fs::File>>,
+    file: Option<Arc<File>>,
     path: PathBuf,
     fingerprint: Option<Fingerprint>,
     named: Named,
@@ -182,7 +184,7 @@ fn is_folder(path: &Path) -> Result<bool> {
 }
 
 /// A symbolic link that the user names is followed; the ones inside of a folder are not.
-fn follow(path: &Path, err: backend_core::Error) -> Result<std::fs::File> {
+fn follow(path: &Path, err: backend_core::Error) -> Result<File> {
     match std::fs::symlink_metadata(path) {
         Ok(meta) if meta.is_symlink() => {
             let real = std::fs::canonicalize(path).map_err(|err| trouble::file("follow", path, err))?;

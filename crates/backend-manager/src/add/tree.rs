@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::targets::Targets;
-use super::{AddRequest, Item, Name, StopOnDrop, content, kind_of, last_part};
+use super::{AddRequest, Item, Name, Namer, StopOnDrop, content, kind_of, last_part};
 use crate::catalog::names;
 use crate::catalog::{ContentNumber, links, pins};
 use crate::fault;
@@ -75,12 +75,13 @@ impl Manager {
         self.conclude(receipt, &batch.numbers, batch.numbers.clone(), targets).await
     }
 
-    pub(super) async fn add_tree(&self, path: &Path, request: &AddRequest, targets: Targets) -> Result<Receipt> {
+    pub(super) async fn add_tree(&self, path: &Path, namer: &Namer<'_>, targets: Targets) -> Result<Receipt> {
+        let request = namer.request;
         if let Some(member) = targets.members.iter().find(|member| member.addressing() == Addressing::Cid) {
             return Err(Error::unsupported("directories", &member.name));
         }
         let (owner, mut failures, mut numbers) = (self.own_pin(), Failures::default(), Vec::new());
-        let mut walk = self.start_walk(path, request, targets.needs_sha256())?;
+        let mut walk = namer.walk(path)?;
         while let Some(found) = walk.found.recv().await {
             let items: Vec<Item> = found.into_iter().map(|it| item(it, request)).collect();
             let batch = self.store(&items, &targets.members, &owner, &request.activity.stored).await?;
@@ -110,38 +111,6 @@ impl Manager {
             embedded: targets.embedded.clone(),
         };
         self.conclude(receipt, &batch.numbers, numbers, targets).await
-    }
-
-    pub(super) async fn name_tree(&self, path: &Path, request: &AddRequest) -> Result<Name> {
-        let mut walk = self.start_walk(path, request, false)?;
-        while walk.found.recv().await.is_some() {}
-        let tree = walk.task.await.map_err(trouble::lost)??;
-        let cid = ipld::address::to_v1(&tree.entry.cid);
-        Ok(Name { cid, size: tree.entry.size, files: tree.files, kind: ContentKind::Directory })
-    }
-
-    fn start_walk(&self, path: &Path, request: &AddRequest, sha256: bool) -> Result<Walk> {
-        let (tx, found) = mpsc::channel(AHEAD);
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let path = std::path::absolute(path).map_err(|err| trouble::file("find", path, err))?;
-        let activity = request.activity.clone();
-        let how = How {
-            profile: request.profile,
-            hidden: request.hidden,
-            sha256,
-            progress: activity.named.clone(),
-            cancelled: cancelled.clone(),
-            spool: self.spool_folder()?,
-        };
-        let visitor = Visitor {
-            how,
-            found: move |files: Vec<Found>| {
-                activity.expect(files.iter().map(|file| file.named.entry.size).sum());
-                tx.blocking_send(files).map_err(|_| Error::new(ErrorKind::Internal, "given up"))
-            },
-        };
-        let task = tokio::task::spawn_blocking(move || naming::walk(&path, visitor));
-        Ok(Walk { found, task, _stop: StopOnDrop(cancelled) })
     }
 
     /// Links, the lasting pin, the name; then the pins that held the parts while they were added.
@@ -184,6 +153,38 @@ struct Nothing;
 impl Open for Nothing {
     async fn open(&self, _: Range<u64>) -> Result<ByteStream> {
         Err(Error::new(ErrorKind::Unsupported, "a directory's files are contents of their own"))
+    }
+}
+
+impl Namer<'_> {
+    pub(super) async fn folder(&self, path: &Path) -> Result<Name> {
+        let mut walk = self.walk(path)?;
+        while walk.found.recv().await.is_some() {}
+        let tree = walk.task.await.map_err(trouble::lost)??;
+        let cid = ipld::address::to_v1(&tree.entry.cid);
+        Ok(Name { cid, size: tree.entry.size, files: tree.files, kind: ContentKind::Directory })
+    }
+
+    fn walk(&self, path: &Path) -> Result<Walk> {
+        let (tx, found) = mpsc::channel(AHEAD);
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let path = std::path::absolute(path).map_err(|err| trouble::file("find", path, err))?;
+        let activity = self.request.activity.clone();
+        let how = How {
+            profile: self.request.profile,
+            hidden: self.request.hidden,
+            sha256: self.sha256,
+            progress: activity.named.clone(),
+            cancelled: cancelled.clone(),
+            spool: self.spool.clone(),
+        };
+        let found_files = move |files: Vec<Found>| {
+            activity.expect(files.iter().map(|file| file.named.entry.size).sum());
+            tx.blocking_send(files).map_err(|_| Error::new(ErrorKind::Internal, "given up"))
+        };
+        let visitor = Visitor { how, found: found_files };
+        let task = tokio::task::spawn_blocking(move || naming::walk(&path, visitor));
+        Ok(Walk { found, task, _stop: StopOnDrop(cancelled) })
     }
 }
 

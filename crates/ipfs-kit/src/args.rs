@@ -1,0 +1,219 @@
+//! The words of the command line. Help, completions and manual pages are made of this.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Keeps content on many storage services at once, provably.
+#[derive(Debug, Parser)]
+#[command(name = "ipfs-kit", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 auth, 5 unavailable, 6 integrity, 7 partial, 8 unsupported, 130 interrupted.")]
+pub(crate) struct Args {
+    /// Where configuration and catalog are [default: $IPFS_KIT_HOME or ~/.ipfs_kit]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Answer in JSON; the shapes are in docs/JSON.md
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No progress, and no remarks on stderr
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// What to log to stderr: error, warn, info, debug, trace, or a filter such as backend_manager=debug
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Add files, folders, or standard input (-)
+    #[command(after_help = "Examples:\n  ipfs-kit add ./photos --to local,usb\n  tar c src | ipfs-kit add - --name src.tar")]
+    Add {
+        /// What to add; - is standard input
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// The name under which it is listed [default: the path's last part]
+        #[arg(long)]
+        name: Option<String>,
+        /// On which backends, comma separated [default: as the default policy says]
+        #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
+        to: Vec<String>,
+        #[command(flatten)]
+        import: Import,
+    },
+    /// Only say the name that content has
+    #[command(after_help = "Example:\n  ipfs-kit cid big.iso")]
+    Cid {
+        /// What to name; - is standard input
+        path: PathBuf,
+        #[command(flatten)]
+        import: Import,
+    },
+    /// Write content to a file or folder
+    #[command(after_help = "Examples:\n  ipfs-kit get photos -o out\n  ipfs-kit get CID/sub/file.jpg")]
+    Get {
+        /// A CID, CID/path, or a name that `ls` shows
+        what: String,
+        /// Where to; - is standard output [default: the name]
+        #[arg(long, short, value_name = "PATH")]
+        output: Option<PathBuf>,
+        /// Replace a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Write content, or a range of it, to standard output
+    #[command(after_help = "Example:\n  ipfs-kit cat CID --range 1000-2000")]
+    Cat {
+        /// A CID, CID/path, or a name that `ls` shows
+        what: String,
+        /// Bytes FIRST-LAST (both included), FIRST- or -COUNT
+        #[arg(long, allow_hyphen_values = true)]
+        range: Option<String>,
+    },
+    /// List names, or a directory
+    #[command(after_help = "Examples:\n  ipfs-kit ls\n  ipfs-kit ls CID/sub")]
+    Ls {
+        /// The beginning of names, or a directory: CID, CID/path
+        what: Option<String>,
+    },
+    /// Everything known of content: names, pins, copies and their evidence
+    #[command(after_help = "Example:\n  ipfs-kit stat CID --json")]
+    Stat {
+        /// A CID, CID/path, or a name that `ls` shows
+        what: String,
+    },
+    /// Stop keeping content, and remove its copies
+    #[command(after_help = "Example:\n  ipfs-kit rm photos --yes")]
+    Rm {
+        /// CIDs, or names that `ls` shows
+        #[arg(required = true)]
+        what: Vec<String>,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Read copies back and hash them: one content, or all
+    #[command(after_help = "Example:\n  ipfs-kit verify")]
+    Verify {
+        /// A CID, or a name that `ls` shows [default: everything]
+        what: Option<String>,
+    },
+    /// Backends: create, list, show, update, remove, test, types
+    #[command(subcommand)]
+    Backend(Backend),
+    /// Bring the configuration of ipfs_kit_py along
+    #[command(after_help = "Example:\n  ipfs-kit import ~/.ipfs_kit --dry-run")]
+    Import {
+        /// The folder that ipfs_kit_py wrote
+        folder: PathBuf,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Print the completion script of a shell
+    #[command(after_help = "Example:\n  ipfs-kit completion bash > /etc/bash_completion.d/ipfs-kit")]
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages of all commands
+    #[command(after_help = "Example:\n  ipfs-kit man --dir /usr/local/share/man/man1")]
+    Man {
+        /// The folder to write them to [default: the main page to standard output]
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+    /// For the tools of this project
+    #[command(hide = true)]
+    Internal {
+        #[command(subcommand)]
+        command: Internal,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Import {
+    /// How the DAG is built: unixfs-v1-2025, unixfs-v0-2015, kubo-cid-v1, storacha
+    #[arg(long, default_value = "unixfs-v1-2025")]
+    pub(crate) profile: String,
+    /// Take names that begin with a dot, too
+    #[arg(long)]
+    pub(crate) hidden: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Consent {
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backend {
+    /// Make a backend known
+    #[command(after_help = "Example:\n  ipfs-kit backend create usb --type local --set connection.path=/mnt/usb")]
+    Create {
+        /// Its name: lower-case letters, digits, - and _
+        name: String,
+        /// Its type: see `backend types`
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: String,
+        /// A key and its value, such as connection.path=/mnt/usb
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
+    },
+    /// List the backends
+    #[command(after_help = "Example:\n  ipfs-kit backend list --json")]
+    List,
+    /// Show a configuration; secrets are masked
+    #[command(after_help = "Example:\n  ipfs-kit backend show usb")]
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Change a configuration; comments in the file are lost
+    #[command(after_help = "Example:\n  ipfs-kit backend update usb --set enabled=false --unset description")]
+    Update {
+        /// Its name
+        name: String,
+        /// A key and its value
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// A key to take away
+        #[arg(long = "unset", value_name = "KEY")]
+        unset: Vec<String>,
+    },
+    /// Forget a backend; what it keeps stays where it is
+    #[command(after_help = "Example:\n  ipfs-kit backend remove usb --yes")]
+    Remove {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Ask a backend how it is
+    #[command(after_help = "Example:\n  ipfs-kit backend test usb --write")]
+    Test {
+        /// Its name
+        name: String,
+        /// Also write a small object, read it back and remove it
+        #[arg(long)]
+        write: bool,
+    },
+    /// List the types of backends in this build
+    #[command(after_help = "Example:\n  ipfs-kit backend types")]
+    Types,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Internal {
+    /// Everything that generated documents are made of, as JSON
+    Describe,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}

@@ -1,0 +1,117 @@
+//! `add` and `cid`.
+
+use std::path::{Path, PathBuf};
+
+use backend_core::{Error, ErrorKind, Report};
+use backend_manager::{Activity, AddRequest, ContentKind, Input, Manager, Receipt, ReplicaReceipt};
+use serde_json::{Value, json};
+
+use super::{Outcome, profile_named};
+use crate::args::Import;
+use crate::exit::Exit;
+use crate::output::{self, Failure, Output};
+use crate::progress;
+use crate::stdin;
+
+/// What the user wants added.
+pub(super) struct Wanted {
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) name: Option<String>,
+    pub(super) to: Vec<String>,
+    pub(super) import: Import,
+}
+
+pub(super) async fn run(manager: &Manager, wanted: Wanted, output: &Output) -> Outcome {
+    let profile = profile_named(&wanted.import.profile)?;
+    if wanted.name.is_some() && 1 < wanted.paths.len() {
+        return Err(Error::new(ErrorKind::InvalidInput, "one name cannot be given to several paths").into());
+    }
+    let mut exit = Exit::Ok;
+    for path in &wanted.paths {
+        let activity = Activity::default();
+        let request = AddRequest {
+            to: wanted.to.clone(),
+            name: wanted.name.clone(),
+            profile,
+            hidden: wanted.import.hidden,
+            activity: activity.clone(),
+        };
+        let receipt = progress::watch(output, &activity, manager.add(input(path), &request)).await?;
+        if let Some(folder) = &receipt.embedded {
+            output.remark(format_args!("no backend is configured: made a local store in {}", output::escape(&folder.to_string_lossy())));
+        }
+        show(&receipt, output)?;
+        if receipt.is_partial() {
+            exit = Exit::Partial;
+        }
+    }
+    Ok(exit)
+}
+
+pub(super) async fn cid(path: &Path, import: &Import, output: &Output) -> Outcome {
+    let activity = Activity::default();
+    let request = AddRequest {
+        profile: profile_named(&import.profile)?,
+        hidden: import.hidden,
+        activity: activity.clone(),
+        ..AddRequest::default()
+    };
+    let name = progress::watch(output, &activity, backend_manager::name(input(path), &request)).await?;
+    match output.json {
+        true => output.json(&json!({ "cid": name.cid.to_string(), "size": name.size, "files": name.files, "kind": kind(name.kind) }))?,
+        false => output.line(name.cid)?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn input(path: &Path) -> Input {
+    match path.as_os_str() == "-" {
+        true => Input::Stream(stdin::stream()),
+        false => Input::Path(path.to_owned()),
+    }
+}
+
+pub(super) fn kind(kind: ContentKind) -> &'static str {
+    match kind {
+        ContentKind::Raw | ContentKind::File => "file",
+        ContentKind::Directory => "directory",
+        _ => "dag",
+    }
+}
+
+fn show(receipt: &Receipt, output: &Output) -> Result<(), Failure> {
+    if output.json {
+        let replicas: Vec<Value> = receipt.replicas.iter().map(replica).collect();
+        return output.json(&json!({
+            "cid": receipt.cid.to_string(),
+            "name": receipt.name,
+            "size": receipt.size,
+            "kind": kind(receipt.kind),
+            "files": receipt.files,
+            "partial": receipt.is_partial(),
+            "replicas": replicas,
+        }));
+    }
+    let name = receipt.name.as_deref().map(output::escape).unwrap_or_default();
+    output.line(format_args!("{}  {}", receipt.cid, name).to_string().trim_end())?;
+    for it in &receipt.replicas {
+        let state = it.state.map_or("failed", |state| state.as_str());
+        let evidence = it.evidence.map_or("", |evidence| evidence.as_str());
+        let existed = if it.existed { "(was there)" } else { "" };
+        output.remark(format_args!("  {:16} {state:10} {evidence} {existed}", output::escape(&it.backend)).to_string().trim_end());
+        if let Some(err) = &it.error {
+            output.remark(format_args!("  {:16} {}", "", output::escape(err.message())));
+        }
+    }
+    Ok(())
+}
+
+fn replica(it: &ReplicaReceipt) -> Value {
+    json!({
+        "backend": it.backend,
+        "state": it.state.map(|state| state.as_str()),
+        "evidence": it.evidence.map(|evidence| evidence.as_str()),
+        "existed": it.existed,
+        "error": it.error.as_ref().map(|err| json!(Report::new(err, std::time::SystemTime::now()).error)),
+    })
+}

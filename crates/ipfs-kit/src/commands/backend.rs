@@ -1,0 +1,173 @@
+//! `backend create | list | show | update | remove | test | types`.
+
+use std::path::PathBuf;
+
+use backend_core::{Error, ErrorKind, Health, Power, Report, Usage, descriptors};
+use backend_manager::config::{self, BackendConfig, Change, ConfigStore};
+use backend_manager::{Tested, Writes};
+use serde_json::{Value, json};
+
+use super::{Outcome, confirm, home, open};
+use crate::args::Backend;
+use crate::exit::Exit;
+use crate::interrupt::block_on;
+use crate::output::{self, Failure, Output};
+
+pub(super) fn run(command: Backend, at: Option<PathBuf>, output: &Output) -> Outcome {
+    match command {
+        Backend::Types => types(output),
+        Backend::Test { name, write } => {
+            let writes = if write { Writes::RoundTrip } else { Writes::No };
+            let tested = block_on(async { Ok(open(at)?.test(&name, writes).await?) })?;
+            test(&tested, output)
+        }
+        other => stored(other, &ConfigStore::new(&home(at)?), output),
+    }
+}
+
+fn stored(command: Backend, store: &ConfigStore, output: &Output) -> Outcome {
+    match command {
+        Backend::Create { name, kind, set } => {
+            let config = config::build(&name, &kind, &changes(&set, &[])?)?;
+            let file = store.create(&config)?;
+            match output.json {
+                true => output.json(&shown(&config)?)?,
+                false => output.line(output::escape(&file.to_string_lossy()))?,
+            }
+        }
+        Backend::List => list(store, output)?,
+        Backend::Show { name } => show(&store.raw(&name)?, output)?,
+        Backend::Update { name, set, unset } => show(&store.update(&name, &changes(&set, &unset)?)?, output)?,
+        Backend::Remove { name, consent } => {
+            store.raw(&name).map(drop).or_else(|err| if err.kind() == ErrorKind::NotFound { Err(err) } else { Ok(()) })?;
+            confirm(&format!("forget the backend {name}? what it keeps stays where it is"), consent.yes)?;
+            store.remove(&name)?;
+            match output.json {
+                true => output.json(&json!({ "name": name, "removed": true }))?,
+                false => output.line(&name)?,
+            }
+        }
+        Backend::Test { .. } | Backend::Types => {}
+    }
+    Ok(Exit::Ok)
+}
+
+fn changes(set: &[String], unset: &[String]) -> Result<Vec<Change>, Failure> {
+    let mut changes = Vec::new();
+    for it in set {
+        let (path, text) = it.split_once('=').ok_or_else(|| Error::new(ErrorKind::InvalidInput, "--set takes KEY=VALUE"))?;
+        changes.push(Change::Set { path: path.to_owned(), text: text.to_owned() });
+    }
+    changes.extend(unset.iter().map(|path| Change::Unset { path: path.clone() }));
+    Ok(changes)
+}
+
+/// As JSON, with secrets masked: the type sees to that.
+fn shown(config: &BackendConfig) -> Result<Value, Failure> {
+    Ok(serde_json::to_value(config).map_err(|err| Error::new(ErrorKind::Internal, "cannot be shown").with_source(err))?)
+}
+
+fn show(config: &BackendConfig, output: &Output) -> Result<(), Failure> {
+    let value = shown(config)?;
+    if output.json {
+        return output.json(&value);
+    }
+    let Value::Object(keys) = value else { return Ok(()) };
+    for (key, value) in keys.iter().filter(|(_, value)| !value.is_null()) {
+        match value {
+            Value::Object(inner) => {
+                for (name, value) in inner {
+                    output.line(format_args!("{key}.{name} = {}", text(value)))?;
+                }
+            }
+            value => output.line(format_args!("{key} = {}", text(value)))?,
+        }
+    }
+    Ok(())
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => output::escape(text),
+        other => other.to_string(),
+    }
+}
+
+fn list(store: &ConfigStore, output: &Output) -> Result<(), Failure> {
+    for it in store.list()? {
+        let (kind, enabled, problem) = match &it.loaded {
+            Ok(loaded) => (loaded.config.kind.clone(), loaded.config.enabled, None),
+            Err(err) => (String::new(), false, Some(err)),
+        };
+        if output.json {
+            let error = problem.map(|err| json!(Report::new(err, std::time::SystemTime::now()).error));
+            output.json(&json!({ "name": it.name, "type": kind, "enabled": enabled, "error": error }))?;
+            continue;
+        }
+        let state = match problem {
+            Some(err) => format!("broken: {}", output::escape(err.message())),
+            None if enabled => "enabled".to_owned(),
+            None => "disabled".to_owned(),
+        };
+        output.line(format_args!("{:16} {kind:12} {state}", it.name))?;
+    }
+    Ok(())
+}
+
+fn types(output: &Output) -> Outcome {
+    for it in descriptors()? {
+        match output.json {
+            true => output.json(&json!({ "type": it.kind, "aliases": it.aliases, "summary": it.summary, "offers": it.offers }))?,
+            false => output.line(format_args!("{:14} {}", it.kind, it.summary))?,
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn test(tested: &Tested, output: &Output) -> Outcome {
+    let Health { reads, writes, identity, latency, note, .. } = &tested.health;
+    let failed = |power: &Power| match power {
+        Power::Fails(kind) => Some(*kind),
+        _ => None,
+    };
+    let round_trip = tested.round_trip.as_ref().map(|it| it.as_ref().err());
+    match output.json {
+        true => output.json(&json!({
+            "name": tested.name,
+            "reads": power(reads),
+            "writes": power(writes),
+            "identity": identity,
+            "latency_ms": latency.as_millis() as u64,
+            "note": note,
+            "usage": tested.usage.as_ref().map(usage),
+            "round_trip": round_trip.map(|it| it.map_or(json!("ok"), |err| json!(Report::new(err, std::time::SystemTime::now()).error))),
+        }))?,
+        false => {
+            output.line(format_args!("reads       {}", power(reads)))?;
+            output.line(format_args!("writes      {}", power(writes)))?;
+            output.line(format_args!("latency     {} ms", latency.as_millis()))?;
+            if let Some(note) = note {
+                output.line(format_args!("note        {}", output::escape(note)))?;
+            }
+            if let Some(it) = round_trip {
+                let said = it.map_or_else(|| "ok".to_owned(), |err| output::escape(err.message()));
+                output.line(format_args!("round trip  {said}"))?;
+            }
+        }
+    }
+    Ok(failed(reads).or(failed(writes)).map_or(Exit::Ok, Exit::of))
+}
+
+fn power(it: &Power) -> String {
+    match it {
+        Power::Unknown => "unknown".to_owned(),
+        Power::Off => "off".to_owned(),
+        Power::Works => "works".to_owned(),
+        Power::Fails(kind) => format!("fails: {kind}"),
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn usage(it: &Usage) -> Value {
+    json!({ "scope": format!("{:?}", it.scope).to_lowercase(), "used": it.used, "free": it.free, "limit": it.limit, "objects": it.objects })
+}

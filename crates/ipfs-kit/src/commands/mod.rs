@@ -1,0 +1,84 @@
+//! One file a command, or a few that belong together.
+
+mod add;
+mod backend;
+mod describe;
+mod get;
+mod import;
+mod look;
+mod papers;
+mod remove;
+mod verify;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use backend_core::{Error, ErrorKind};
+use backend_manager::config::Home;
+use backend_manager::{Manager, Profile, profile};
+
+use crate::args::{Args, Command, Internal};
+use crate::exit::Exit;
+use crate::interrupt::block_on;
+use crate::output::{Failure, Output};
+
+type Outcome = Result<Exit, Failure>;
+
+/// Runs a command.
+pub(crate) fn run(args: Args, output: &Output) -> Outcome {
+    let home = args.home;
+    match args.command {
+        Command::Completion { shell } => papers::completion(shell),
+        Command::Man { dir } => papers::man(dir.as_deref(), output),
+        Command::Internal { command: Internal::Describe } => describe::run(output),
+        Command::Backend(command) => backend::run(command, home, output),
+        Command::Import { folder, dry_run } => import::run(&folder, dry_run, home, output),
+        Command::Cid { path, import } => block_on(add::cid(&path, &import, output)),
+        Command::Add { paths, name, to, import } => {
+            let request = add::Wanted { paths, name, to, import };
+            block_on(async { add::run(&open(home)?, request, output).await })
+        }
+        Command::Get { what, output: to, force } => {
+            block_on(async { get::get(&open(home)?, &what, to.as_deref(), force, output).await })
+        }
+        Command::Cat { what, range } => block_on(async { get::cat(&open(home)?, &what, range.as_deref(), output).await }),
+        Command::Ls { what } => block_on(async { look::ls(&open(home)?, what.as_deref(), output).await }),
+        Command::Stat { what } => block_on(async { look::stat(&open(home)?, &what, output).await }),
+        Command::Rm { what, consent } => block_on(async { remove::run(&open(home)?, &what, consent.yes, output).await }),
+        Command::Verify { what } => block_on(async { verify::run(&open(home)?, what.as_deref(), output).await }),
+    }
+}
+
+fn home(at: Option<PathBuf>) -> Result<Home, Failure> {
+    match at {
+        Some(path) => Ok(Home::at(path)),
+        None => Ok(Home::resolve()?),
+    }
+}
+
+fn open(at: Option<PathBuf>) -> Result<Manager, Failure> {
+    Ok(Manager::open(home(at)?)?)
+}
+
+fn profile_named(name: &str) -> Result<Profile, Failure> {
+    let unknown = || Error::new(ErrorKind::InvalidInput, format!("no profile is called {}", crate::output::escape(name)));
+    Ok(profile::by_name(name).ok_or_else(unknown)?)
+}
+
+/// Asks before something that cannot be taken back. Without a terminal there is nobody to ask: then `--yes` must be given.
+fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(Error::new(ErrorKind::InvalidInput, "this cannot be taken back: confirm it with --yes").into());
+    }
+    let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
+    let mut answer = String::new();
+    stdin.read_line(&mut answer)?;
+    match answer.trim().eq_ignore_ascii_case("y") || answer.trim().eq_ignore_ascii_case("yes") {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::InvalidInput, "not confirmed, nothing was done").into()),
+    }
+}
