@@ -82,3 +82,11 @@ pub fn check(tree: &Tree, outputs: &[Output]) -> Result<()> {
 pub fn describe(tree: &Tree) -> Result<Described> {
     describe::ask(tree)
 }
+
+/// Reads an answer of `internal describe`.
+///
+/// # Errors
+/// If it is something else.
+pub fn described(answer: &str) -> Result<Described> {
+    describe::parse(answer)
+}

@@ -75,7 +75,7 @@ pub(crate) fn scratch(tree: &Tree) -> Result<TempDir> {
 
 fn our_name(program: &Path, sample: &Path, profile: &str) -> Result<String> {
     let mut cid = Command::new(program);
-    cid.args(["cid", "--profile", profile]).arg(sample);
+    cid.args(["cid", "--hidden", "--profile", profile]).arg(sample);
     Ok(run::answer(&mut cid)?.trim().to_owned())
 }
 

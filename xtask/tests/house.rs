@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use xtask::generate;
 use xtask::scaffold::{Name, new_backend};
@@ -26,7 +27,8 @@ fn the_tree_is_tidy() {
 fn copy(to: &Path) -> Result<Tree, Box<dyn Error>> {
     let own = Tree::own()?;
     let manifests = own.crates()?.into_iter().map(|it| format!("crates/{it}/Cargo.toml"));
-    let others = ["Cargo.toml", "crates/backend-core/src/storage_type.rs"].map(str::to_owned);
+    let others = ["Cargo.toml", "xtask/Cargo.toml", "tests/Cargo.toml", "crates/backend-core/src/storage_type.rs"]
+        .map(str::to_owned);
     let template = own.files()?.into_iter().filter(|it| it.starts_with("crates/backend-memory/"));
     for name in manifests.chain(others).chain(template) {
         fs::create_dir_all(to.join(&name).parent().unwrap_or(to))?;
@@ -66,4 +68,49 @@ fn a_new_backend_is_registered_everywhere_and_only_once() {
     for file in ["Cargo.toml", "crates/backend-manager/Cargo.toml", "crates/ipfs-kit/Cargo.toml"] {
         assert!(!tree.read(file).unwrap().contains("web"), "{file} still names a leaf that is gone");
     }
+}
+
+/// Each rule finds what it is for: a tree in which everything is wrong.
+#[test]
+fn every_rule_bites() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = copy(folder.path()).unwrap();
+    assert!(Command::new("git").arg("init").arg("-q").current_dir(folder.path()).status().unwrap().success());
+    let core = tree.read("crates/backend-core/Cargo.toml").unwrap();
+    let root = tree.read("Cargo.toml").unwrap();
+    let storage = tree.read("crates/backend-core/src/storage_type.rs").unwrap();
+    let planted = [
+        ("crates/ipld/src/long.rs", "//! Long.\n".repeat(351)),
+        ("crates/ipld/src/mute.rs", "use std::fs;\n".to_owned()),
+        ("crates/backend-manager/src/loud.rs", ["//! Loud.\nfn a() {\n    // TO", "DO\n    println!();\n}\n"].concat()),
+        ("crates/backend-memory/README.md", "## Limits\n".to_owned()),
+        ("crates/backend-memory/example.yaml", "type: disk\n".to_owned()),
+        ("crates/backend-core/Cargo.toml", core.replace("bytes.workspace", "tokio.workspace")),
+        ("crates/backend-core/src/storage_type.rs", storage.replace("=> \"memory\"", "=> \"mem\"")),
+        ("Cargo.toml", root.replace("[workspace.dependencies]", "[workspace.dependencies]\nleft-pad = \"1\"")),
+        ("docs/CONTRACT.md", "C99 is tested by nobody.\n".to_owned()),
+        ("docs/decisions/0009-long.md", "line\n".repeat(61)),
+        ("README.md", ["see crates.", "io\n"].concat()),
+    ];
+    planted.iter().for_each(|(name, text)| tree.write(name, text).unwrap());
+    fs::remove_file(tree.path("crates/backend-memory/src/error.rs")).unwrap();
+    let said = tidy::findings(&tree).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let wanted = [
+        "long.rs: has 351 lines",
+        "mute.rs: must begin with",
+        "mute.rs:1: says `std::fs`",
+        "loud.rs:4: says `println!(`",
+        "loud.rs:3: says `TO",
+        "backend-memory/README.md: must have the headings",
+        "backend-memory/example.yaml: has no line `type: memory`",
+        "backend-memory: has no src/error.rs",
+        "backend-core may not use tokio",
+        "has no variant for `memory`",
+        "has no line for `left-pad`",
+        "C99 has no case",
+        "0009-long.md: has 61 lines",
+        "README.md:1: names a registry's host",
+    ];
+    let unfound: Vec<&str> = wanted.into_iter().filter(|it| !said.contains(it)).collect();
+    assert!(unfound.is_empty(), "not found: {unfound:?} in\n{said}");
 }

@@ -64,6 +64,10 @@ pub(super) fn ask(tree: &Tree) -> Result<Described> {
     let words =
         ["run", "--quiet", "--locked", "--package", "ipfs-kit", "--features", "full", "--", "internal", "describe"];
     let said = run::answer(run::cargo().args(words).current_dir(tree.root()))?;
-    serde_json::from_str(&said)
+    parse(&said)
+}
+
+pub(super) fn parse(said: &str) -> Result<Described> {
+    serde_json::from_str(said)
         .map_err(|err| Failure::new(format!("`ipfs-kit internal describe` answered something else: {err}")))
 }

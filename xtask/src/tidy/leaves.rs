@@ -30,6 +30,7 @@ pub(super) fn findings(tree: &Tree) -> Result<Vec<Finding>> {
     for leaf in tree.leaves()? {
         found.extend(shape(tree, &leaf));
         found.extend(headings(tree, &leaf));
+        found.extend(example(tree, &leaf));
         for kind in &leaf.kinds {
             found.extend(known(tree, &leaf, kind, variants.get(kind))?);
         }
@@ -58,28 +59,28 @@ fn headings(tree: &Tree, leaf: &Leaf) -> Vec<Finding> {
     }
 }
 
-/// The type is a service of the enum, a descriptor is submitted for it, and the example configures one of the leaf's types.
-fn known(tree: &Tree, leaf: &Leaf, kind: &str, variant: Option<&String>) -> Result<Vec<Finding>> {
+/// The type is a service of the enum, and a descriptor is submitted for it.
+fn known(tree: &Tree, leaf: &Leaf, kind: &str, variant: Option<&String>) -> Result<Option<Finding>> {
     let Some(variant) = variant else {
-        return Ok(vec![Finding::new(ENUM, format!("has no variant for `{kind}` of {}", leaf.package))]);
+        return Ok(Some(Finding::new(ENUM, format!("has no variant for `{kind}` of {}", leaf.package))));
     };
-    let mut found = Vec::new();
     let prefix = format!("{}/src/", leaf.folder());
     let mut sources = String::new();
     for name in tree.files()?.into_iter().filter(|it| it.starts_with(&prefix)) {
         sources.push_str(&tree.read(&name)?);
     }
-    if !sources.contains("submit!") || !sources.contains(&format!("StorageType::{variant}")) {
-        found.push(Finding::new(prefix, format!("submits no descriptor of StorageType::{variant}")));
-    }
-    let example = format!("{}/example.yaml", leaf.folder());
-    let text = tree.read(&example).unwrap_or_default();
-    let is_ours =
-        |line: &str| line.strip_prefix("type:").is_some_and(|it| leaf.kinds.iter().any(|kind| kind == it.trim()));
-    if !text.lines().any(is_ours) {
-        found.push(Finding::new(example, format!("has no line `type: {kind}`")));
-    }
-    Ok(found)
+    let submitted = sources.contains("submit!") && sources.contains(&format!("StorageType::{variant}"));
+    Ok((!submitted).then(|| Finding::new(prefix, format!("submits no descriptor of StorageType::{variant}"))))
+}
+
+/// The example configures one of the leaf's types.
+fn example(tree: &Tree, leaf: &Leaf) -> Option<Finding> {
+    let name = format!("{}/example.yaml", leaf.folder());
+    // Its absence is found already.
+    let text = tree.read(&name).ok()?;
+    let is_ours = |it: &str| leaf.kinds.iter().any(|kind| kind == it.trim());
+    let found = text.lines().filter_map(|it| it.strip_prefix("type:")).any(is_ours);
+    (!found).then(|| Finding::new(name, format!("has no line `type: {}`", leaf.kinds.join("` or `"))))
 }
 
 /// Canonical name to variant, from the enum's only `match`.
