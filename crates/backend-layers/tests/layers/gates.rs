@@ -116,6 +116,18 @@ async fn a_shorter_wait_does_not_open_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn writes_wait_before_a_closed_gate_and_keep_their_rate() {
+    let rates = vec![Rate { class: RateClass::Write, n: 1, per: seconds(60) }];
+    let stack = stacked(behind("host", rates).fails(slow_down(seconds(20))), &Gates::default(), &once());
+    assert!(stat(stack.as_ref()).await.is_err());
+    let begun = Instant::now();
+    for wanted in [20.0, 80.0] {
+        stack.remove(&at(), &RemoveOptions::default()).await.unwrap();
+        assert_eq!(since(begun).round(), wanted);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_listing_waits_before_a_closed_gate() {
     let gates = Gates::default();
     let first = stacked(behind("host", vec![]).fails(slow_down(seconds(20))), &gates, &once());

@@ -58,6 +58,19 @@ fn the_defaults_are_what_an_absent_section_means() {
 }
 
 #[test]
+fn the_schema_says_keys_and_bounds() {
+    let schema = serde_json::to_value(schemars::schema_for!(Operational)).unwrap();
+    let keys: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["finish_timeout", "max_connections", "max_reads", "max_writes", "retry_count", "timeout"]);
+    assert_eq!(schema["additionalProperties"], false);
+    let timeout = &schema["properties"]["timeout"];
+    assert_eq!(
+        (&timeout["minimum"], &timeout["maximum"], &timeout["default"]),
+        (&json!(1), &json!(86_400), &json!(30))
+    );
+}
+
+#[test]
 fn permits_are_shared_out_and_told() {
     let how = |all: Option<u32>, reads: Option<u32>, writes: Option<u32>| Operational {
         max_connections: all,
