@@ -115,7 +115,7 @@ impl Pass {
             && err.kind() == ErrorKind::RateLimited
             && let RetryAdvice::After(wait) = err.advice()
         {
-            self.gate.close_until(self.clock.monotonic() + wait.min(LONGEST));
+            self.gate.close_until(self.clock.monotonic().saturating_add(wait.min(LONGEST)));
         }
         outcome
     }

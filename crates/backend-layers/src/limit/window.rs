@@ -19,11 +19,11 @@ struct Window {
 impl Window {
     /// When the next request may go out.
     fn next(&mut self, now: Duration) -> Duration {
-        while self.out.front().is_some_and(|oldest| *oldest + self.per <= now) {
+        while self.out.front().is_some_and(|oldest| oldest.saturating_add(self.per) <= now) {
             self.out.pop_front();
         }
         match self.out.len().checked_sub(self.n).and_then(|nth| self.out.get(nth)) {
-            Some(nth) => now.max(*nth + self.per),
+            Some(nth) => now.max(nth.saturating_add(self.per)),
             None => now,
         }
     }
@@ -88,6 +88,8 @@ mod tests {
         assert_eq!(check(&[rate(1, 10), rate(2, 10)], 3), [0, 10, 20], "whoever said it");
         assert_eq!(check(&[rate(0, 10)], 2), [0, 10], "none at all is read as one");
         assert_eq!(check(&[rate(1, 600)], 4), [0, 600], "what would wait too long is not promised");
+        let never_again = Rate { per: Duration::MAX, ..rate(1, 1) };
+        assert_eq!(check(&[never_again], 2), [0]);
     }
 
     #[test]

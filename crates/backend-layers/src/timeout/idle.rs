@@ -39,7 +39,7 @@ impl<T> Stream for Idle<T> {
             return Poll::Ready(item);
         }
         let since = *this.waiting_since.get_or_insert_with(|| this.timer.now());
-        ready!(this.timer.poll_until(cx, since + this.allowed));
+        ready!(this.timer.poll_until(cx, since.saturating_add(this.allowed)));
         this.inner = None;
         Poll::Ready(Some(Err(still(this.allowed))))
     }

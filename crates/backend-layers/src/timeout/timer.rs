@@ -74,7 +74,7 @@ pub(crate) async fn until_idle<T>(
             _ => timer.now(),
         };
         seen = Some((ticks, since));
-        timer.poll_until(cx, since + allowed).map(|()| Err(allowed))
+        timer.poll_until(cx, since.saturating_add(allowed)).map(|()| Err(allowed))
     })
     .await
 }
