@@ -52,15 +52,33 @@ pub fn page_of_backend(
     sql::many(conn, &text, (backend, content, key, sql::limit(limit)), read)
 }
 
+/// How far a walk through the replicas of one state has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateCursor {
+    /// When the last row seen was moved.
+    pub changed_at: Timestamp,
+    /// Which row that was.
+    pub replica: ReplicaId,
+}
+
+/// Uploads that nobody works on, and where the walk goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimable {
+    /// The uploads.
+    pub rows: Vec<ReplicaRow>,
+    /// `None`: that was all.
+    pub next: Option<StateCursor>,
+}
+
 /// The next replicas in a state, the longest unchanged first. A moved row leaves the walk, or joins it at the end.
 pub fn page_of_state(
     conn: &Connection,
     state: ReplicaState,
-    after: Option<(Timestamp, &ReplicaId)>,
+    after: Option<&StateCursor>,
     limit: usize,
 ) -> Result<Vec<ReplicaRow>> {
-    let (at, content, backend, key) = after.map_or((i64::MIN, i64::MIN, i64::MIN, ""), |(at, id)| {
-        (at.millis(), id.content.get(), id.backend.get(), id.key.as_str())
+    let (at, content, backend, key) = after.map_or((i64::MIN, i64::MIN, i64::MIN, ""), |it| {
+        (it.changed_at.millis(), it.replica.content.get(), it.replica.backend.get(), it.replica.key.as_str())
     });
     let text = select(
         "WHERE r.state = ?1 AND (?2, ?3, ?4, ?5) < (r.changed_at, r.content_id, r.backend_id, r.key)
@@ -70,21 +88,16 @@ pub fn page_of_state(
 }
 
 /// The next uploads that nobody works on: the outcome is unknown, or the worker is dead. They are to be looked at, then taken over by
-/// [`intend`](super::intend). Answers also where to go on; `None`: that was all.
-pub fn claimable(
-    conn: &Connection,
-    process: &Process,
-    after: Option<(Timestamp, &ReplicaId)>,
-    limit: usize,
-) -> Result<(Vec<ReplicaRow>, Option<(Timestamp, ReplicaId)>)> {
+/// [`intend`](super::intend). A page may be empty and yet not the last.
+pub fn claimable(conn: &Connection, process: &Process, after: Option<&StateCursor>, limit: usize) -> Result<Claimable> {
     let mut rows = page_of_state(conn, ReplicaState::Uploading, after, limit)?;
-    let next = rows.last().map(|row| (row.changed_at, row.replica.clone()));
+    let next = rows.last().map(|row| StateCursor { changed_at: row.changed_at, replica: row.replica.clone() });
     let mut alive = HashMap::new();
     rows.retain(|row| match &row.worker {
         None => true,
         Some(worker) => !*alive.entry(worker.clone()).or_insert_with(|| process.alive(worker)),
     });
-    Ok((rows, next))
+    Ok(Claimable { rows, next })
 }
 
 /// The next present replicas of a backend that nobody has looked at since `before`, the longest unseen first. Looking moves them out of the answer.

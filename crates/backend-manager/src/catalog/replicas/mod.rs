@@ -34,7 +34,9 @@ pub use arrows::{
     Accepted, Checked, Stored, accepted, checked, corrupt, found, missing, resume, sidecar, stored, suspect, unknown,
     verified,
 };
-pub use find::{claimable, count, due, ending, find, of, page, page_of_backend, page_of_state, to_scrub};
+pub use find::{
+    Claimable, StateCursor, claimable, count, due, ending, find, of, page, page_of_backend, page_of_state, to_scrub,
+};
 pub use intend::{Intended, Intent, Planned, Seen, intend, plan};
 pub use remove::{License, Spare, abandon, begin_remove, forget, postpone, removed};
 pub use row::{BadChunk, Epoch, Moved, ReplicaAt, ReplicaId, ReplicaRow, ReplicaState, Sidecar};

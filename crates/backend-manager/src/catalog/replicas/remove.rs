@@ -1,7 +1,7 @@
 //! The arrows that end a row: removal, which needs a license, and taking back an upload that had no effect.
 
 use backend_core::{Error, ErrorKind, Removal, Result};
-use rusqlite::{Connection, ToSql, named_params};
+use rusqlite::{Connection, named_params};
 
 use super::arrows::{after, arrow, cut};
 use super::intend::raise_epoch;
@@ -49,17 +49,13 @@ pub fn begin_remove(conn: &Connection, at: &ReplicaAt, license: &License, now: T
         AND o.content_id <> :content AND o.state NOT IN (0, 5, 7))";
     let from = format!("state IN (2, 3, 5, 6, 8) AND {theirs} AND {}", condition(license));
     let change = "state = 4, worker = NULL, due_at = NULL";
-    let Spare { others, verified_since, outlive } = spare(license);
-    let (spare, others): (bool, i64) = (matches!(license, License::Spare(_)), others.max(1).into());
-    let more: &[(&'static str, &dyn ToSql)] =
-        named_params! { ":others": others, ":since": verified_since, ":outlive": outlive };
-    arrow(conn, at, now, &from, change, if spare { more } else { &[] })
-}
-
-fn spare(license: &License) -> Spare {
     match license {
-        License::Spare(spare) => *spare,
-        _ => Spare { others: 0, verified_since: Timestamp::default(), outlive: Timestamp::default() },
+        License::Spare(spare) => {
+            let others = i64::from(spare.others.max(1));
+            let more = named_params! { ":others": others, ":since": spare.verified_since, ":outlive": spare.outlive };
+            arrow(conn, at, now, &from, change, more)
+        }
+        _ => arrow(conn, at, now, &from, change, &[]),
     }
 }
 
