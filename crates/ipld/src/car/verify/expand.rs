@@ -151,7 +151,7 @@ enum Touch {
 }
 
 fn touch(range: &Range<u64>, start: u64, size: u64) -> Touch {
-    match start < range.end && range.start < start + size {
+    match start < range.end && range.start < start + size && !range.is_empty() {
         true if 0 < size => Touch::Inside,
         _ if size == 0 && (range.start..=range.end).contains(&start) => Touch::Edge,
         _ => Touch::Outside,
