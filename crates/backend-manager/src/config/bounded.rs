@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::key_path::{KeyPath, Step, shown};
+use super::key_path::shown;
 
 /// How many values a file may hold, counted as often as aliases repeat them.
 pub(super) const MAX_VALUES: usize = 20_000;
@@ -129,92 +129,42 @@ impl<'de> Visitor<'de> for Tree<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let inner = self.inner()?;
         let mut found = Map::new();
-        while let Some(key) = fields.next_key::<String>()? {
-            if key.starts_with("$__toml_private") {
-                return Err(self.bounds.refuse("a date; text is written in quotes"));
-            }
-            if found.contains_key(&key) {
-                return Err(self.bounds.refuse(format!("{} stands twice in one place", shown(&key))));
-            }
+        while let Some(key) = fields.next_key_seed(NewKey { bounds: self.bounds, taken: &found })? {
             found.insert(key, fields.next_value_seed(inner)?);
         }
         Ok(Value::Object(found))
     }
 }
 
-/// Fails where `path` leads, so that the parser's own error says on which line that is.
-pub(super) struct Locate<'p>(&'p [Step]);
-
-impl<'p> Locate<'p> {
-    pub(super) fn new(path: &'p KeyPath) -> Self {
-        Self(&path.0)
-    }
+/// A key that is not there yet. It is refused here and not in the map, so that the error's line is that of the key.
+struct NewKey<'k> {
+    bounds: &'k Bounds,
+    taken: &'k Map<String, Value>,
 }
 
-impl<'de> DeserializeSeed<'de> for Locate<'_> {
-    type Value = ();
+impl<'de> DeserializeSeed<'de> for NewKey<'_> {
+    type Value = String;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Locate<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this line")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let Some((Step::Index(wanted), rest)) = self.0.split_first() else {
-            return Err(A::Error::custom("here"));
-        };
-        for _ in 0..*wanted {
-            items.next_element::<serde::de::IgnoredAny>()?;
-        }
-        items.next_element_seed(Locate(rest)).map(|_| ())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let Some((Step::Key(wanted), rest)) = self.0.split_first() else {
-            return Err(A::Error::custom("here"));
-        };
-        while let Some(found) = fields.next_key_seed(Name { wanted, last: rest.is_empty() })? {
-            if found {
-                return fields.next_value_seed(Locate(rest));
-            }
-            fields.next_value::<serde::de::IgnoredAny>()?;
-        }
-        Err(A::Error::custom("here"))
-    }
-}
-
-/// One key: whether it is the wanted one. The last key of a path fails by itself, because its line is the one to show.
-struct Name<'p> {
-    wanted: &'p str,
-    last: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for Name<'_> {
-    type Value = bool;
+impl Visitor<'_> for NewKey<'_> {
+    type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_str<E: Error>(self, key: &str) -> Result<bool, E> {
-        match (key == self.wanted, self.last) {
-            (true, true) => Err(E::custom("here")),
-            (found, _) => Ok(found),
+    fn visit_str<E: Error>(self, key: &str) -> Result<String, E> {
+        // How the TOML crate hands over a date.
+        if key.starts_with("$__toml_private") {
+            return Err(self.bounds.refuse("a date; text is written in quotes"));
         }
+        if self.taken.contains_key(key) {
+            return Err(self.bounds.refuse(format!("{} stands twice in one place", shown(key))));
+        }
+        Ok(key.to_owned())
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::document::Document;
 use super::envelope::{BackendConfig, Problem};
-use super::key_path::{KeyPath, Step, shown};
+use super::key_path::{KeyPath, shown};
 
 /// One environment variable that replaces one value of a file.
 #[derive(Debug)]
@@ -74,12 +74,11 @@ fn explain(document: &Document, root: &Value, figment: &Figment, err: figment::E
     let Some(first) = err.into_iter().next() else {
         return document.error(&KeyPath::default(), "is not acceptable");
     };
-    let mut path = KeyPath::from_names(&first.path, root);
+    // The path of an unknown field ends with the field.
+    let path = KeyPath::from_names(&first.path, root);
     let what = match first.kind {
         Kind::UnknownField(field, known) => {
-            let what = unknown_field(&field, known, path.0.is_empty() && root.get("connection").is_none());
-            path.0.push(Step::Key(field));
-            what
+            unknown_field(&field, known, path.0.len() == 1 && root.get("connection").is_none())
         }
         Kind::MissingField(field) => format!("missing field {field}"),
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => format!("expected {expected}"),

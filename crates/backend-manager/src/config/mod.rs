@@ -17,6 +17,7 @@ mod home;
 mod key_path;
 mod layer;
 mod load;
+mod locate;
 mod lock;
 mod mask;
 mod parse;

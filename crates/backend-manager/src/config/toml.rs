@@ -3,8 +3,9 @@
 use serde::de::DeserializeSeed as _;
 use serde_json::Value;
 
-use super::bounded::{Bounds, Locate, Tree};
+use super::bounded::{Bounds, Tree};
 use super::key_path::KeyPath;
+use super::locate::Locate;
 use super::parse::Refusal;
 
 /// Reads one document.

@@ -5,8 +5,9 @@
 use serde::de::DeserializeSeed as _;
 use serde_json::Value;
 
-use super::bounded::{Bounds, Locate, Tree};
+use super::bounded::{Bounds, Tree};
 use super::key_path::KeyPath;
+use super::locate::Locate;
 use super::parse::Refusal;
 
 /// What libyaml says, as far as it helps a person. Its texts are constants; a phrase is shown only if it is one of these.
@@ -33,17 +34,16 @@ const PHRASES: [&str; 20] = [
     "repetition limit exceeded",
 ];
 
-/// libyaml takes quadratic time for brackets within brackets, so more of them than this are refused before it sees them. See `MAX_DEPTH`.
+/// libyaml takes quadratic time for brackets within brackets and for directives, so more of them than this are refused before it sees them.
 const MAX_BRACKETS: usize = 256;
+const MAX_DIRECTIVES: usize = 16;
 
 /// Reads one document.
 ///
 /// # Errors
 /// What is wrong and on which line, without any text of the file.
 pub(super) fn parse(text: &str) -> Result<Value, Refusal> {
-    if let Some(line) = line_of_many_brackets(text) {
-        return Err(Refusal { what: format!("more than {MAX_BRACKETS} open brackets"), line: Some(line) });
-    }
+    refuse_costly(text)?;
     let bounds = Bounds::default();
     let result = Tree::new(&bounds).deserialize(serde_yaml::Deserializer::from_str(text));
     result.map_err(|err| {
@@ -76,10 +76,11 @@ fn phrase(err: &serde_yaml::Error) -> String {
     known.map_or_else(|| "not valid YAML".to_owned(), |phrase| format!("not valid YAML: {phrase}"))
 }
 
-/// The line on which the count of opening over closing brackets passes the bound. Brackets within texts count as well: no honest file comes near.
-fn line_of_many_brackets(text: &str) -> Option<usize> {
-    let mut open = 0usize;
+/// Brackets and percent signs within texts count as well: no honest file comes near.
+fn refuse_costly(text: &str) -> Result<(), Refusal> {
+    let (mut open, mut directives) = (0usize, 0usize);
     for (number, line) in text.lines().enumerate() {
+        directives += usize::from(line.starts_with('%'));
         for byte in line.bytes() {
             match byte {
                 b'[' | b'{' => open += 1,
@@ -87,9 +88,15 @@ fn line_of_many_brackets(text: &str) -> Option<usize> {
                 _ => {}
             }
             if MAX_BRACKETS < open {
-                return Some(number + 1);
+                return Err(Refusal {
+                    what: format!("more than {MAX_BRACKETS} open brackets"),
+                    line: Some(number + 1),
+                });
             }
         }
+        if MAX_DIRECTIVES < directives {
+            return Err(Refusal { what: format!("more than {MAX_DIRECTIVES} directives"), line: Some(number + 1) });
+        }
     }
-    None
+    Ok(())
 }
