@@ -7,6 +7,7 @@ use backend_layers::{Gates, Operational, SystemClock, stack};
 use backend_testkit::Fixture;
 use serde_json::{Value, json};
 
+#[expect(clippy::unwrap_used, reason = "settings that are written in this file")]
 fn open(connection: Value) -> Arc<dyn Backend> {
     backend_memory::open(Settings::new("suite", connection, Arc::new(SystemClock))).unwrap()
 }

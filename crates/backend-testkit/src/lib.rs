@@ -2,7 +2,7 @@
 //!
 //! A leaf's whole conformance test is a fixture and a line:
 //!
-//! ```ignore
+//! ```text
 //! async fn fixture() -> Fixture { Fixture::new().leaf(|| open(settings())).stack(|| stack(open(settings()), …)) }
 //! backend_testkit::suite!(fixture);
 //! ```
@@ -23,7 +23,7 @@ mod suite;
 
 pub use check::{Failure, Outcome, must_fail};
 pub use clock::TestClock;
-pub use content::{Defect, LEAF, Lying, Random, Watch, random, small, tree};
+pub use content::{Defect, LEAF, Random, Watch, lying, random, small, tree};
 pub use faulty::{Fault, Faulty, Verb};
 pub use fixture::{CANARY, Fixture, Opener};
 pub use keeper::Keeper;
