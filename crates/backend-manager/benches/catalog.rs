@@ -3,6 +3,8 @@
 //! The set-up fills a catalog in a temporary folder, in large transactions. What is measured runs through [`Catalog::read`] and [`Catalog::write`] as the
 //! manager does it: a hop to a blocking thread, a snapshot, two statements.
 
+#![expect(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,8 @@
 //! A throw-away cluster in a temporary folder, on a unix socket, run by an unprivileged user. Without PostgreSQL on the machine the test says so and
 //! passes; in CI (`CI` is set) its absence fails.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panic")]
+
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -104,10 +106,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let stopped = self.command("pg_ctl").args(["-D", &self.data(), "-m", "immediate", "-w", "stop"]).output();
-        if let Err(err) = stopped {
-            println!("the cluster was not stopped: {err}");
-        }
+        // A server that outlives its folder ends by itself.
+        drop(self.command("pg_ctl").args(["-D", &self.data(), "-m", "immediate", "-w", "stop"]).output());
     }
 }
 

@@ -77,9 +77,11 @@ pub fn history(conn: &Connection, name: &str, before: Option<u32>, limit: usize)
 /// The newest revisions of the next names that begin with `prefix`, by name.
 pub fn page(conn: &Connection, prefix: &str, after: &str, limit: usize) -> Result<Vec<NameRow>> {
     let text = format!(
-        "{SELECT} AS n WHERE ?1 <= name AND ?2 < name AND revision = (SELECT MAX(revision) FROM names WHERE name = n.name) ORDER BY name LIMIT ?3"
+        "{SELECT} AS n WHERE ?1 <= name AND name <> ?2 AND revision = (SELECT MAX(revision) FROM names WHERE name = n.name)
+        ORDER BY name LIMIT ?3"
     );
-    let mut rows = sql::many(conn, &text, (prefix, after, sql::limit(limit)), read)?;
+    // One lower bound: of two, SQLite would walk from the one that it likes.
+    let mut rows = sql::many(conn, &text, (prefix.max(after), after, sql::limit(limit)), read)?;
     // They are sorted: behind the first that does not begin so, none does.
     rows.truncate(rows.partition_point(|row| row.name.starts_with(prefix)));
     Ok(rows)

@@ -34,7 +34,7 @@ CREATE TABLE replicas (content_id INTEGER NOT NULL REFERENCES contents(id), back
   PRIMARY KEY (content_id, backend_id, key), CHECK (state BETWEEN 0 AND 8), CHECK (reserved >= 0));
 -- A user's key belongs to one content; a row that has nothing there (planned, missing, lingering) does not hold it.
 CREATE UNIQUE INDEX replicas_key ON replicas (backend_id, key) WHERE key <> '' AND state NOT IN (0, 5, 7);
-CREATE INDEX replicas_backend ON replicas (backend_id, content_id, key);
+CREATE INDEX replicas_backend ON replicas (backend_id, key, content_id);
 CREATE INDEX replicas_scrub ON replicas (backend_id, checked_at) WHERE state = 2;
 CREATE INDEX replicas_work ON replicas (state, changed_at) WHERE state <> 2;
 CREATE INDEX replicas_due ON replicas (due_at) WHERE due_at IS NOT NULL;
@@ -44,7 +44,7 @@ CREATE TABLE policies (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, revisi
 CREATE TABLE pins (content_id INTEGER NOT NULL REFERENCES contents(id), owner TEXT NOT NULL, policy_id INTEGER NOT NULL REFERENCES policies(id),
   created_at BIGINT NOT NULL, expires_at BIGINT, revision BIGINT NOT NULL DEFAULT 1, dirty SMALLINT NOT NULL DEFAULT 1,
   PRIMARY KEY (content_id, owner));
-CREATE INDEX pins_policy ON pins (policy_id);
+CREATE INDEX pins_policy ON pins (policy_id, content_id);
 CREATE INDEX pins_dirty ON pins (content_id) WHERE dirty = 1;
 CREATE INDEX pins_expiry ON pins (expires_at) WHERE expires_at IS NOT NULL;
 CREATE TABLE names (name TEXT NOT NULL, revision INTEGER NOT NULL, content_id INTEGER NOT NULL REFERENCES contents(id),

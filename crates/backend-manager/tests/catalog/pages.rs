@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use backend_core::Result;
+use backend_core::{ErrorKind, Result};
 use backend_manager::catalog::pins::Pin;
 use backend_manager::catalog::replicas::{self as r, ReplicaState, StateCursor};
 use backend_manager::catalog::{ContentNumber, PAGE_MAX, contents, names, pins, policies};
@@ -83,7 +83,7 @@ async fn a_backend_s_own_rows() {
         let b = backend(conn, "b");
         let (mut seen, mut after) = (0, None);
         loop {
-            let page = r::page_of_backend(conn, b, after.as_ref().map(|it| (*it, "")), 600).unwrap();
+            let page = r::page_of_backend(conn, b, after.map(|it| ("", it)), 600).unwrap();
             let Some(last) = page.last() else { break };
             after = Some(last.replica.content);
             assert!(page.iter().all(|row| row.backend_name == "b" && content(conn, 0) != row.replica.content));
@@ -92,6 +92,13 @@ async fn a_backend_s_own_rows() {
         assert_eq!(seen, ROWS / 2);
         assert_eq!(r::count(conn, b, ReplicaState::Uploading).unwrap(), 2500);
         assert_eq!(r::count(conn, b, ReplicaState::Present).unwrap(), 0);
+        for row in r::page_of_backend(conn, b, None, 10).unwrap() {
+            let stored = r::stored(conn, &row.at(), &r::Stored::new(backend_core::Evidence::Attested), NOW).unwrap();
+            assert_ne!(stored, r::Moved::Lost);
+        }
+        assert_eq!(r::count(conn, b, ReplicaState::Uploading).unwrap(), 2490);
+        assert_eq!(r::count(conn, b, ReplicaState::Present).unwrap(), 10);
+        assert_eq!(r::page_of_state(conn, ReplicaState::Present, None, 9).unwrap_err().kind(), ErrorKind::InvalidInput);
         Ok(())
     })
     .await;

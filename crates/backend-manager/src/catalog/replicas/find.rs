@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use backend_core::Result;
-use rusqlite::Connection;
+use backend_core::{Error, ErrorKind, Result};
+use rusqlite::{Connection, Row};
 
 use super::row::{COLUMNS, ReplicaId, ReplicaRow, ReplicaState, read};
 use crate::catalog::columns::{BackendNumber, Code, ContentNumber, Size};
@@ -39,17 +39,17 @@ pub fn page(conn: &Connection, after: Option<&ReplicaId>, limit: usize) -> Resul
     sql::many(conn, &text, (content, backend, key, sql::limit(limit)), read)
 }
 
-/// The next replicas on one backend, by content and key.
+/// The next replicas on one backend, by key and content: first those that lie where their CID says, then the users' keys.
 pub fn page_of_backend(
     conn: &Connection,
     backend: BackendNumber,
-    after: Option<(ContentNumber, &str)>,
+    after: Option<(&str, ContentNumber)>,
     limit: usize,
 ) -> Result<Vec<ReplicaRow>> {
-    let (content, key) = after.map_or((i64::MIN, ""), |(content, key)| (content.get(), key));
+    let (key, content) = after.map_or(("", i64::MIN), |(key, content)| (key, content.get()));
     let text =
-        select("WHERE r.backend_id = ?1 AND (?2, ?3) < (r.content_id, r.key) ORDER BY r.content_id, r.key LIMIT ?4");
-    sql::many(conn, &text, (backend, content, key, sql::limit(limit)), read)
+        select("WHERE r.backend_id = ?1 AND (?2, ?3) < (r.key, r.content_id) ORDER BY r.key, r.content_id LIMIT ?4");
+    sql::many(conn, &text, (backend, key, content, sql::limit(limit)), read)
 }
 
 /// How far a walk through the replicas of one state has come.
@@ -71,17 +71,24 @@ pub struct Claimable {
 }
 
 /// The next replicas in a state, the longest unchanged first. A moved row leaves the walk, or joins it at the end.
+///
+/// # Errors
+/// `InvalidInput` for `Present`: of these there are millions and no queue. Walk them by backend, or by when they were last looked at.
 pub fn page_of_state(
     conn: &Connection,
     state: ReplicaState,
     after: Option<&StateCursor>,
     limit: usize,
 ) -> Result<Vec<ReplicaRow>> {
+    if state == ReplicaState::Present {
+        return Err(Error::new(ErrorKind::InvalidInput, "present replicas are not a queue"));
+    }
     let (at, content, backend, key) = after.map_or((i64::MIN, i64::MIN, i64::MIN, ""), |it| {
         (it.changed_at.millis(), it.replica.content.get(), it.replica.backend.get(), it.replica.key.as_str())
     });
+    // The second condition follows from the first, but lets SQLite see that the index of unfinished work will do.
     let text = select(
-        "WHERE r.state = ?1 AND (?2, ?3, ?4, ?5) < (r.changed_at, r.content_id, r.backend_id, r.key)
+        "WHERE r.state = ?1 AND r.state <> 2 AND (?2, ?3, ?4, ?5) < (r.changed_at, r.content_id, r.backend_id, r.key)
         ORDER BY r.changed_at, r.content_id, r.backend_id, r.key LIMIT ?6",
     );
     sql::many(conn, &text, (Code(state), at, content, backend, key, sql::limit(limit)), read)
@@ -118,8 +125,13 @@ pub fn ending(conn: &Connection, horizon: Timestamp, limit: usize) -> Result<Vec
     sql::many(conn, &text, (horizon, sql::limit(limit)), read)
 }
 
-/// How many replicas of a backend are in a state. Reads an index, not the rows; of the present ones there may be millions.
+/// How many replicas of a backend are in a state. Reads the rows of unfinished work; the present ones are what remains of all, and not read.
 pub fn count(conn: &Connection, backend: BackendNumber, state: ReplicaState) -> Result<u64> {
-    let text = "SELECT COUNT(*) FROM replicas WHERE backend_id = ?1 AND state = ?2";
-    sql::only(conn, text, (backend, Code(state)), |row| row.get::<_, Size>(0).map(|it| it.0))
+    let size = |row: &Row<'_>| row.get::<_, Size>(0).map(|it| it.0);
+    if state != ReplicaState::Present {
+        let text = "SELECT COUNT(*) FROM replicas WHERE state = ?2 AND state <> 2 AND backend_id = ?1";
+        return sql::only(conn, text, (backend, Code(state)), size);
+    }
+    let text = "SELECT used_objects - (SELECT COUNT(*) FROM replicas WHERE state <> 2 AND backend_id = ?1) FROM backends WHERE id = ?1";
+    Ok(sql::one(conn, text, [backend], size)?.unwrap_or(0))
 }

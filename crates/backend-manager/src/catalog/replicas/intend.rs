@@ -148,16 +148,23 @@ fn busy(worker: &Worker, process: &Process) -> Option<Intended> {
 
 /// The other content's row that holds this user's key; the unique index allows one.
 fn holder(conn: &Connection, id: &ReplicaId) -> Result<Option<ReplicaRow>> {
+    // The empty key is nobody's: all that lie where their CID says have it.
+    if id.key.is_empty() {
+        return Ok(None);
+    }
     let text = "SELECT content_id FROM replicas
-        WHERE backend_id = ?1 AND key = ?2 AND key <> '' AND content_id <> ?3 AND state NOT IN (0, 5, 7) LIMIT 1";
+        WHERE backend_id = ?1 AND key = ?2 AND content_id <> ?3 AND state NOT IN (0, 5, 7) LIMIT 1";
     let rival = sql::one(conn, text, (id.backend, &id.key, id.content), |row| row.get(0))?;
     rival.map_or(Ok(None), |content| find(conn, &ReplicaId { content, ..id.clone() }))
 }
 
 /// What lies under this user's key is overwritten: no copy of another content counts there any more (design review, A10 b).
 fn overwrite_rivals(conn: &Connection, intent: &Intent) -> Result<Vec<ContentNumber>> {
+    if intent.replica.key.is_empty() {
+        return Ok(Vec::new());
+    }
     let text = "UPDATE replicas SET state = 5, epoch = epoch + 1, changed_at = :now, worker = NULL, origin = 0, due_at = NULL, note = 'overwritten'
-        WHERE backend_id = :backend AND key = :key AND key <> '' AND content_id <> :content AND state NOT IN (5, 7) RETURNING content_id";
+        WHERE backend_id = :backend AND key = :key AND content_id <> :content AND state NOT IN (5, 7) RETURNING content_id";
     let id = &intent.replica;
     let params = named_params! { ":backend": id.backend, ":key": id.key, ":content": id.content, ":now": intent.now };
     sql::many(conn, text, params, |row| row.get(0))
