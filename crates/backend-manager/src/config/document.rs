@@ -48,10 +48,6 @@ impl Document {
         }
     }
 
-    pub(super) fn origin(&self) -> &str {
-        &self.origin
-    }
-
     pub(super) fn format(&self) -> Format {
         self.format
     }

@@ -14,6 +14,7 @@ mod document;
 mod envelope;
 mod file;
 mod home;
+pub mod import;
 mod key_path;
 mod layer;
 mod load;

@@ -162,10 +162,6 @@ impl ConfigStore {
         Ok(all.filter(|name| !prefixes.iter().any(|prefix| name.starts_with(prefix))).collect())
     }
 
-    pub(super) fn variables(&self) -> &Variables {
-        &self.variables
-    }
-
     /// The folder of the files, made if it is missing.
     pub(super) fn prepared(&self) -> Result<PathBuf> {
         let folder = self.home.backends();
@@ -202,7 +198,7 @@ impl ConfigStore {
     }
 
     /// Names and files, sorted. Hidden files are none of ours.
-    fn files(&self) -> Result<Vec<(String, PathBuf)>> {
+    pub(super) fn files(&self) -> Result<Vec<(String, PathBuf)>> {
         let mut files = Vec::new();
         for path in file::entries(&self.home.backends(), MAX_FILES)? {
             let stem = path.file_stem().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();

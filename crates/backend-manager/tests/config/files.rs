@@ -119,7 +119,7 @@ fn bombs_are_refused_soon() {
         ("- ".repeat(500_000), "nested deeper than 32"),
         ("? ".repeat(500_000), "not valid YAML"),
         ("a: ".repeat(340_000), "mapping values are not allowed in this context"),
-        ((0..80_000).map(|n| format!("%TAG !{n}! x\n")).collect(), "more than 16 directives"),
+        ((0..50_000).map(|n| format!("%TAG !{n}! x\n")).collect(), "more than 16 directives"),
         (long, "larger than 1 MiB"),
     ];
     for (text, said) in cases {
