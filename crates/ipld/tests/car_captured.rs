@@ -1,4 +1,5 @@
 //! Requests to real gateways and what they answered: complete, proving, or caught.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panic")]
 
 mod car_common;
 mod common;

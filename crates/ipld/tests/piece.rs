@@ -1,4 +1,5 @@
 //! Piece commitments against the vectors of FRC-0069 and of two independent implementations (reference B.3).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panic")]
 
 mod common;
 

@@ -184,7 +184,7 @@ impl Decoder {
         self.spend(used, len)?;
         match len {
             0 => return Err(Error::malformed("car", "header of length zero")),
-            len if self.options.max_header as u64 <= len - 1 => {
+            len if (self.options.max_header as u64) < len => {
                 return Err(Error::Limit { what: "car header", limit: self.options.max_header as u64 });
             }
             _ => {}

@@ -46,7 +46,7 @@ pub fn section_head(bytes: &[u8], most: usize) -> Result<(Cid, Range<u64>)> {
 pub(super) fn check_len(len: u64, most: usize) -> Result<()> {
     match len {
         0 => Err(Error::malformed("car", "section of length zero")),
-        len if most as u64 <= len - 1 => Err(Error::Limit { what: "car section", limit: most as u64 }),
+        len if (most as u64) < len => Err(Error::Limit { what: "car section", limit: most as u64 }),
         _ => Ok(()),
     }
 }
