@@ -18,7 +18,7 @@ use super::temp::Temp;
 use super::{Files, Store, blocking, describe};
 use crate::error::failed;
 
-/// Content up to so many bytes is written in one step, and synced together with what else is being added.
+/// Content up to so many bytes is gathered first and written in one step.
 const SMALL: u64 = 64 << 10;
 /// Content from so many bytes on is synced by itself before it queues for its name, so that small content never waits for large content.
 const LARGE: u64 = 1 << 20;
@@ -81,6 +81,7 @@ impl Store {
     }
 
     async fn write_at_once(&self, content: &Content, order: &Order, cancel: &Cancel) -> Result<Placing> {
+        let begun = self.begin(content, order).await?;
         let mut body = content.open_all().await?;
         let (mut frames, mut n_bytes) = (Vec::new(), 0);
         while let Some(frame) = body.try_next().await? {
@@ -88,21 +89,27 @@ impl Store {
             if content.len() < n_bytes {
                 return Err(changed("delivers more bytes than it was said to have"));
             }
-            frames.push(frame);
+            if !frame.is_empty() {
+                frames.push(frame);
+            }
         }
         let (files, content, order, cancel) = (self.files.clone(), content.clone(), order.clone(), cancel.clone());
         blocking(move || {
-            let begun = begin(&files, &content, &order)?;
             copying(&files, &begun.temp, &content, &order, &cancel).write(&frames, 0)?;
             finish(&files, begun, &content, order, cancel)
         })
         .await
     }
 
+    /// In a step of its own: what is refused is refused before the source is opened.
+    async fn begin(&self, content: &Content, order: &Order) -> Result<Begun> {
+        let (files, content, order) = (self.files.clone(), content.clone(), order.clone());
+        blocking(move || begin(&files, &content, &order)).await
+    }
+
     /// While one batch of frames is written the next one is gathered.
     async fn write_as_it_comes(&self, content: &Content, order: &Order, cancel: &Cancel) -> Result<Placing> {
-        let (files, lent, ordered) = (self.files.clone(), content.clone(), order.clone());
-        let begun = blocking(move || begin(&files, &lent, &ordered)).await?;
+        let begun = self.begin(content, order).await?;
         let mut body = content.open_all().await?.fuse();
         let mut at = 0;
         let mut frames = gather(&mut body).await?;

@@ -31,12 +31,13 @@ pub(crate) struct Copying<'a> {
 }
 
 impl Copying<'_> {
-    /// Asks for the room before the first byte, where the file system can promise it.
+    /// Asks for the room before the first byte, where the file system can promise it. The file's length stays what was written to it: that is how a
+    /// source that ends early is found.
     pub(crate) fn reserve(&self) -> Result<()> {
         if self.len <= BLOCK as u64 {
             return Ok(());
         }
-        match fallocate(self.file, FallocateFlags::empty(), 0, self.len) {
+        match fallocate(self.file, FallocateFlags::KEEP_SIZE, 0, self.len) {
             Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(failed("reserve room for the copy", errno)),
             _ => Ok(()),
         }
