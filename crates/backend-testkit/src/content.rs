@@ -1,5 +1,6 @@
 //! Content to test with: pseudo-random bytes of any length that nobody holds in memory, named as the program names content.
 
+mod gate;
 mod lying;
 mod random;
 mod tree;
@@ -14,6 +15,7 @@ use ipld::import::{Entry, FileBuilder, LeafHasher};
 use ipld::preorder::{Preorder, Step};
 use ipld::{Cid, address, profile};
 
+pub use gate::Gate;
 pub use lying::{Defect, lying};
 pub use random::Random;
 pub use tree::tree;

@@ -217,3 +217,6 @@ impl Backend for Faulty {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

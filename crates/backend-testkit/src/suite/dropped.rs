@@ -7,7 +7,7 @@ use std::task::Poll;
 use backend_core::{AddOptions, Locator};
 
 use crate::check::{Outcome, ensure};
-use crate::content::Watch;
+use crate::content::{Gate, Watch};
 use crate::subject::Subject;
 
 /// The most awaits at which an add is dropped.
@@ -17,7 +17,7 @@ const MAX_POLLS: usize = 48;
 const ROUNDS: usize = 6;
 
 /// Polls `future` until it was pending `n` times, then drops it.
-pub(super) async fn dropped_after<F: Future>(n: usize, future: F) -> Option<F::Output> {
+async fn dropped_after<F: Future>(n: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = n;
     poll_fn(|context| match future.as_mut().poll(context) {
@@ -37,9 +37,31 @@ pub(super) async fn c29_a_dropped_add_never_appears(subject: &Subject) -> Outcom
     }
     // One that is written at once, and one of several frames.
     for len in [1000, 160_000] {
+        before_the_end(subject, len).await?;
         at_every_await(subject, len).await?;
     }
     Ok(())
+}
+
+/// Dropped while the source has not given its last byte: whatever then stores the content works behind the caller's back.
+async fn before_the_end(subject: &Subject, len: u64) -> Outcome {
+    let name = format!("{len} held back");
+    let content = subject.content(&name, len);
+    let (held, gate) = Gate::before_the_end(&content);
+    let at = subject.at(&name, &content)?;
+    {
+        let mut add = pin!(subject.add_with(&name, &held, AddOptions::default()));
+        let answer = poll_fn(|context| match add.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => gate.poll_reached(context).map(|()| None),
+        });
+        ensure!(answer.await.is_none(), "it answered before the source had given its last byte");
+    }
+    gate.open();
+    for round in 0..ROUNDS {
+        busy(subject, &format!("{name}, round {round}")).await?;
+    }
+    subject.lacks(&at).await
 }
 
 async fn at_every_await(subject: &Subject, len: u64) -> Outcome {

@@ -21,6 +21,9 @@ pub(super) async fn c10_health_is_an_answer(subject: &Subject) -> Outcome {
 }
 
 pub(super) async fn c11_health_changes_nothing(subject: &Subject) -> Outcome {
+    if subject.offers().add {
+        subject.add("beside", &subject.content("beside", 100)).await?;
+    }
     let before = what_is_there(subject).await?;
     subject.backend().health().await;
     let after = what_is_there(subject).await?;

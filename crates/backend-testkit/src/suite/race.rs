@@ -15,7 +15,8 @@ pub(super) async fn c30_of_two_writers_one_whole_content_remains(subject: &Subje
         return Ok(());
     }
     for round in 0..3 {
-        let lens = [1000, 70_000, LEAF + 1000];
+        // The last one is the shortest, so that it does not cover what others have written.
+        let lens = [LEAF + 1000, 70_000, 1000];
         let contents: Vec<Content> =
             (0..WRITERS).map(|n| subject.content(&format!("writer {n} of {round}"), lens[n % lens.len()])).collect();
         let name = format!("contested {round}");
