@@ -32,8 +32,10 @@ fn checked() -> Checked {
     Checked { evidence: Evidence::Attested, until: None, proved_at: None }
 }
 
-/// Each arrow, with the states from which it wins and where it leads.
-const ARROWS: &[(&str, Arrow, &[(S, After)])] = &[
+/// An arrow's name, the arrow, and the states from which it wins with where it leads.
+type Case = (&'static str, Arrow, &'static [(S, After)]);
+
+const ARROWS: &[Case] = &[
     ("resume", |conn, at, me| r::resume(conn, at, me, NOW), &[(S::Accepted, In(S::Uploading))]),
     (
         "stored",
@@ -132,7 +134,7 @@ fn intend(conn: &Connection, at: &ReplicaAt, me: &Process) -> Result<Moved> {
 }
 
 /// One arrow from one state. An arrow that loses must leave the row as it was, one that wins must raise the epoch.
-fn check(conn: &Connection, me: &Process, state: S, n: u32, arrow: &(&str, Arrow, &[(S, After)])) {
+fn check(conn: &Connection, me: &Process, state: S, n: u32, arrow: &Case) {
     let (name, fly, wins) = arrow;
     let replica = place(conn, n, "a");
     let at = bring(conn, &replica, me, state);

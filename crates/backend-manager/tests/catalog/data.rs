@@ -151,7 +151,7 @@ async fn policies_have_revisions_and_the_default_stays() {
         assert_eq!(policies::put(conn, "safe", "{}").unwrap().revision, 1, "the same text is the same revision");
         let safe = policies::put(conn, "safe", r#"{"replicas":2}"#).unwrap();
         assert_eq!((safe.revision, policies::get(conn, safe.number).unwrap().as_ref()), (2, Some(&safe)));
-        assert_eq!(policies::page(conn, "default", 9).unwrap(), [safe.clone()]);
+        assert_eq!(policies::page(conn, "default", 9).unwrap(), std::slice::from_ref(&safe));
         let pin = Pin { content: content(conn, 1), owner: "me".into(), policy: safe.number, expires_at: None };
         pins::put(conn, &pin, NOW)?;
         refused(policies::remove(conn, "safe"), ErrorKind::Precondition);

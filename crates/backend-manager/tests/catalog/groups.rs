@@ -137,6 +137,21 @@ async fn another_process_that_writes_too_long_makes_it_unavailable() {
     hasty.write(set("late")).await.unwrap();
 }
 
+/// A transaction that only read so far would fail when it writes, if another process had written in between; no patience helps then (A15).
+#[tokio::test]
+async fn a_write_holds_the_catalog_from_its_first_read_on() {
+    let bed = Bed::new();
+    let path = bed.path();
+    bed.write(move |conn| {
+        meta::get(conn, "n").unwrap();
+        let other = Connection::open(path).unwrap();
+        other.busy_timeout(Duration::ZERO).unwrap();
+        assert!(other.execute_batch("BEGIN IMMEDIATE").is_err());
+        Ok(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_write_whose_caller_is_gone_stands_all_the_same() {
     let bed = Bed::new();

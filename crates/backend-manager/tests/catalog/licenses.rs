@@ -78,12 +78,17 @@ async fn others_must_be_proved_lasting_and_elsewhere() {
         let _ = won(&at, r::stored(conn, &at, &Stored::new(Evidence::Acknowledged), NOW));
     })
     .await;
-    for (proved, until, may) in
-        [(NOW, None, true), (Timestamp::from_millis(0), None, false), (NOW, Some(NOW), false), (NOW, Some(LATER), true)]
-    {
-        check("read back then, kept until", 1, may, move |conn, bed, n| {
+    let cases = [
+        (Evidence::Verified, NOW, None, true),
+        (Evidence::Attested, NOW, None, false),
+        (Evidence::Verified, Timestamp::from_millis(0), None, false),
+        (Evidence::Verified, NOW, Some(NOW), false),
+        (Evidence::Verified, NOW, Some(LATER), true),
+    ];
+    for (evidence, proved, until, may) in cases {
+        check("known so well, proved then, kept until", 1, may, move |conn, bed, n| {
             let at = upload(conn, &place(conn, n, "b"), &bed.process);
-            let stored = Stored { until, proved_at: Some(proved), ..Stored::new(Evidence::Verified) };
+            let stored = Stored { until, proved_at: Some(proved), ..Stored::new(evidence) };
             let _ = won(&at, r::stored(conn, &at, &stored, NOW));
         })
         .await;

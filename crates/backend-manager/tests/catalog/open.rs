@@ -117,3 +117,16 @@ async fn a_read_that_panics_is_an_error_and_the_readers_live_on() {
     }
     assert!(bed.catalog.read(meta::armed).await.unwrap());
 }
+
+/// No kill shows the difference, only a power cut: so the settings themselves are held.
+#[tokio::test]
+async fn a_commit_reaches_the_disk() {
+    let bed = Bed::new();
+    let settings = |conn: &Connection| {
+        let number = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        let journal: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        Ok((number("synchronous"), number("foreign_keys"), journal))
+    };
+    let (synchronous, foreign_keys, journal) = bed.write(settings).await;
+    assert_eq!((synchronous, foreign_keys, journal.as_str()), (2, 1, "wal"), "FULL is 2");
+}
