@@ -17,6 +17,8 @@ mod read;
 mod root;
 mod sync;
 mod temp;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! The conformance suite, on the leaf and on the stack, for each way in which labels are kept.
+#![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
 use std::sync::Arc;
 

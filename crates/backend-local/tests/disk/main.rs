@@ -1,0 +1,11 @@
+//! What the conformance suite cannot know: links, disks, mounts, dead processes and large folders.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panic")]
+
+mod common;
+mod copied;
+mod kept;
+mod killed;
+mod listed;
+mod mounted;
+mod planted;
+mod rooted;

@@ -1,0 +1,101 @@
+//! The folder itself is missing, goes away, or is another one: `InvalidConfig`, never `NotFound`.
+
+use std::fs;
+use std::path::Path;
+
+use backend_core::{ErrorKind, Power};
+use serde_json::json;
+
+use crate::common::{open, open_with, put, read, verbs};
+
+async fn check(happens: impl Fn(&Path)) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    fs::create_dir(&root).unwrap();
+    let store = open_with(&root, json!({ "create": true }));
+    put(&store, "a/b", "x").await.unwrap();
+    happens(&root);
+    for key in ["a/b", "c"] {
+        for (verb, kind) in verbs(&store, key).await {
+            assert_eq!(kind, Some(ErrorKind::InvalidConfig), "{verb} {key}");
+        }
+    }
+    let health = store.health().await;
+    assert_eq!(
+        (health.reads, health.writes),
+        (Power::Fails(ErrorKind::InvalidConfig), Power::Fails(ErrorKind::InvalidConfig))
+    );
+    // An empty mount point is not filled.
+    assert!(fs::read_dir(&root).map_or(0, Iterator::count) == 0);
+}
+
+#[tokio::test]
+async fn a_folder_that_vanishes_is_no_empty_store() {
+    check(|root| fs::remove_dir_all(root).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_folder_that_was_replaced_is_no_empty_store() {
+    check(|root| {
+        fs::rename(root, root.with_extension("away")).unwrap();
+        fs::create_dir(root).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_folder_that_was_moved_away_is_no_empty_store() {
+    check(|root| fs::rename(root, root.with_extension("away")).unwrap()).await;
+}
+
+#[tokio::test]
+async fn the_same_store_at_another_place_is_recognised_by_its_marker() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    fs::create_dir(&root).unwrap();
+    let store = open(&root);
+    put(&store, ".ipfs-kit/store", "store-1\n").await.unwrap();
+    put(&store, "a", "x").await.unwrap();
+    assert_eq!(store.health().await.identity.as_deref(), Some("store-1"));
+    let copy = std::process::Command::new("cp").args(["-a"]).arg(&root).arg(root.with_extension("copy")).status();
+    assert!(copy.unwrap().success());
+    fs::remove_dir_all(&root).unwrap();
+    fs::rename(root.with_extension("copy"), &root).unwrap();
+    assert_eq!(read(&store, "a").await.unwrap(), b"x");
+    fs::write(root.join(".ipfs-kit/store"), "store-2\n").unwrap();
+    fs::rename(&root, root.with_extension("away")).unwrap();
+    assert!(
+        std::process::Command::new("cp")
+            .arg("-a")
+            .arg(root.with_extension("away"))
+            .arg(&root)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(read(&store, "a").await.unwrap_err().kind(), ErrorKind::InvalidConfig, "another store at its place");
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_made_only_if_that_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("not/yet/there");
+    let store = open(&root);
+    for (verb, kind) in verbs(&store, "a").await {
+        assert_eq!(kind, Some(ErrorKind::InvalidConfig), "{verb}");
+    }
+    let store = open_with(&root, json!({ "create": true }));
+    let health = store.health().await;
+    assert_eq!((health.reads, health.writes), (Power::Unknown, Power::Unknown));
+    assert!(!root.exists(), "a probe changes nothing");
+    put(&store, "a", "x").await.unwrap();
+    assert_eq!(read(&store, "a").await.unwrap(), b"x");
+}
+
+#[tokio::test]
+async fn a_file_is_no_folder() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for (verb, kind) in verbs(&open(file.path()), "a").await {
+        assert_eq!(kind, Some(ErrorKind::InvalidConfig), "{verb}");
+    }
+}
