@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Backend, ByteRange, Content, ContentId, Digest, DigestKind, Entry, Error, ErrorKind, Evidence, Fetched,
-    Form, GetOptions, Health, Info, ListOptions, Locator, Metadata, Power, Removal, RemoveOptions, Result, ResumeToken,
-    Settings, Shape, StatOptions, StorageType, Usage, Write,
+    AddOptions, Backend, ByteRange, Content, ContentId, Entry, Error, ErrorKind, Evidence, Fetched, Form, GetOptions,
+    Health, Info, ListOptions, Locator, Metadata, Power, Removal, RemoveOptions, Result, ResumeToken, Settings, Shape,
+    StatOptions, Status, StorageType, Usage,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
-use ipld::import::LeafHasher;
-use ipld::{Block, address, profile};
+use ipld::{Block, address};
 
-use crate::client::{Object, PART, Parts, Sending, Store, seal};
+use crate::client::{Object, Parts, Sending, Store, compared, seal};
 use crate::config::{Connection, Naming};
 use crate::error::Fault;
 
@@ -54,7 +53,13 @@ impl Memory {
             (Naming::Key, ContentId::Cid(_)) => Err(Fault::Input("this store names content by key").into()),
             (_, ContentId::Key(_)) => Err(Fault::Input("this store does not name content by key").into()),
             (Naming::Cid, ContentId::Cid(cid)) => Ok(address::text(cid)),
-            (Naming::Assigned, ContentId::Cid(_)) => Ok(self.store.assigned(at).ok_or(Fault::Absent)?),
+            (Naming::Assigned, ContentId::Cid(cid)) => {
+                let handle = self.store.handle(cid);
+                match at.handle.as_ref().is_none_or(|given| *given == handle) {
+                    true => Ok(handle),
+                    false => Err(Fault::Absent.into()),
+                }
+            }
         }
     }
 
@@ -65,46 +70,16 @@ impl Memory {
         if id.cid().is_some() && *id != own {
             return Err(Fault::Input("the id is the cid of other content").into());
         }
-        match (self.store.rules.addressing, id) {
-            (Naming::Assigned, ContentId::Cid(cid)) => Ok(self.store.assign(cid)),
-            _ => self.name(&Locator::new(id.clone())),
-        }
+        self.name(&Locator::new(id.clone()))
     }
 
     fn lacks(&self, what: &'static str) -> Error {
         Error::unsupported(what, &self.info.name)
     }
 
-    /// Collects the source, part by part, each told before it is sent.
-    async fn receive(&self, content: &Content, sending: &mut Sending, write: &Write, at: &Locator) -> Result<Parts> {
-        let mut part = BytesMut::new();
-        let mut sent = sending.sent();
-        checkpoint(sending, write, at, sent).await?;
-        let mut body = content.open(sent..content.len()).await?;
-        while let Some(frame) = body.next().await {
-            let mut frame = frame?;
-            write.progress.moved(frame.len() as u64);
-            if content.len() - sent < (part.len() + frame.len()) as u64 {
-                return Err(Fault::Source.into());
-            }
-            while PART <= (part.len() + frame.len()) as u64 {
-                part.extend_from_slice(&frame.split_to(PART as usize - part.len()));
-                sending.push(part.split().freeze())?;
-                sent += PART;
-                checkpoint(sending, write, at, sent).await?;
-            }
-            part.extend_from_slice(&frame);
-        }
-        match sent + part.len() as u64 == content.len() {
-            true if part.is_empty() => Ok(sending.parts()),
-            true => sending.push(part.freeze()).map(|()| sending.parts()),
-            false => Err(Fault::Source.into()),
-        }
-    }
-
     /// Proves what can be proved of the bytes, and makes them an object.
     async fn object(&self, content: &Content, parts: Parts, opts: &AddOptions) -> Result<(Object, Vec<Block>)> {
-        let digests = compare(content, &parts)?;
+        let digests = compared(content, &parts)?;
         let blocks = match self.store.rules.addressing {
             Naming::Cid => seal(content, &parts).await?,
             _ => Vec::new(),
@@ -120,29 +95,32 @@ impl Memory {
             Naming::Assigned => Locator::new(*content.cid()).with_handle(Some(name.to_owned())),
             _ => Locator::new(opts.id.clone().unwrap_or_else(|| (*content.cid()).into())),
         };
-        let parts = self.receive(content, sending, &opts.write, &at).await?;
+        let parts = sending.receive(content, &opts.write, &at).await?;
         let (object, blocks) = self.object(content, parts, opts).await?;
         self.store.commit(name, object, blocks, &opts.condition)
     }
-}
 
-/// Tells how to go on, if anybody wants to know. From then on what was sent outlives the future.
-async fn checkpoint(sending: &mut Sending, write: &Write, at: &Locator, sent: u64) -> Result<()> {
-    let Some(keeper) = &write.checkpoint else { return Ok(()) };
-    keeper.save(&sending.token()?, Some(at), sent).await?;
-    sending.keep();
-    Ok(())
-}
+    fn file(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
+        let name = self.name(at)?;
+        let object = self.store.find(&name, at.version.as_deref(), opts.if_match.as_deref())?;
+        if object.shape == Shape::Tree {
+            return Err(Fault::Input("a tree is no file: ask for its blocks").into());
+        }
+        let range = opts.range.unwrap_or(ByteRange::From(0)).within(object.parts.len())?;
+        let meta = self.store.metadata(&name, &object, at.version.is_some());
+        let slices = object.parts.slices(range.clone()).filter(|slice| !slice.is_empty());
+        Ok(Fetched { meta, range, body: stream::iter(slices.map(Ok)).boxed() })
+    }
 
-/// The digests that were given and that this store can compute itself, compared.
-fn compare(content: &Content, parts: &Parts) -> Result<Vec<Digest>> {
-    let Some(wanted) = content.digest(DigestKind::Sha256) else { return Ok(Vec::new()) };
-    let mut hasher = LeafHasher::new(&profile::UNIXFS_V1_2025, parts.len());
-    parts.slices(0..parts.len()).for_each(|slice| hasher.update(&slice));
-    let found = hasher.finish().map_err(Fault::from)?.cid;
-    match found.hash().digest() == wanted {
-        true => Ok(vec![Digest { kind: DigestKind::Sha256, value: wanted.clone() }]),
-        false => Err(Fault::Mismatch(None).into()),
+    fn block(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
+        let cid = at.id.cid().ok_or(Fault::Input("a block is named by its cid"))?;
+        if opts.range.is_some() || opts.if_match.is_some() {
+            return Err(Fault::Input("a block is read whole, and never changes").into());
+        }
+        let data: Bytes = self.store.block(&address::to_v1(cid))?;
+        let range = 0..data.len() as u64;
+        let meta = Metadata { size: Some(range.end), ..Metadata::new(at.clone(), Evidence::Attested) };
+        Ok(Fetched { meta, range, body: stream::iter((!data.is_empty()).then_some(Ok(data))).boxed() })
     }
 }
 
@@ -209,6 +187,7 @@ impl Backend for Memory {
         let refused = match opts {
             ListOptions { pinned: true, .. } => Some(self.lacks("pin")),
             ListOptions { query: Some(_), .. } => Some(self.lacks("search")),
+            ListOptions { status: Some(status), .. } if *status != Status::Stored => Some(self.lacks("status")),
             ListOptions { versions: true, .. } if !self.info.offers.versions => Some(self.lacks("versions")),
             ListOptions { prefix: Some(_), .. } if self.store.rules.addressing != Naming::Key => {
                 Some(Fault::Input("only keys have prefixes").into())
@@ -223,30 +202,5 @@ impl Backend for Memory {
 
     async fn usage(&self) -> Result<Usage> {
         Ok(self.store.usage())
-    }
-}
-
-impl Memory {
-    fn file(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        let name = self.name(at)?;
-        let object = self.store.find(&name, at.version.as_deref(), opts.if_match.as_deref())?;
-        if object.shape == Shape::Tree {
-            return Err(Fault::Input("a tree is no file: ask for its blocks").into());
-        }
-        let range = opts.range.unwrap_or(ByteRange::From(0)).within(object.parts.len())?;
-        let meta = self.store.metadata(&name, &object, at.version.is_some());
-        let slices = object.parts.slices(range.clone()).filter(|slice| !slice.is_empty());
-        Ok(Fetched { meta, range, body: stream::iter(slices.map(Ok)).boxed() })
-    }
-
-    fn block(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        let cid = at.id.cid().ok_or(Fault::Input("a block is named by its cid"))?;
-        if opts.range.is_some() || opts.if_match.is_some() {
-            return Err(Fault::Input("a block is read whole, and never changes").into());
-        }
-        let data: Bytes = self.store.block(&address::to_v1(cid))?;
-        let range = 0..data.len() as u64;
-        let meta = Metadata { size: Some(range.end), ..Metadata::new(at.clone(), Evidence::Attested) };
-        Ok(Fetched { meta, range, body: stream::iter((!data.is_empty()).then_some(Ok(data))).boxed() })
     }
 }

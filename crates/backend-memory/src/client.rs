@@ -13,14 +13,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use backend_core::{Condition, Key, Locator, Metadata, Removal, RemoveOptions, Result, Scope, Usage};
 use bytes::Bytes;
 use cid::Cid;
-use ipld::Block;
+use ipld::{Block, address};
 
 use crate::config::{Connection, Naming};
 use crate::error::Fault;
 
 pub(crate) use blocks::seal;
-pub(crate) use object::Object;
-pub(crate) use parts::{PART, Parts};
+pub(crate) use object::{Object, compared};
+pub(crate) use parts::Parts;
 use state::{History, State};
 pub(crate) use uploads::Sending;
 
@@ -43,39 +43,24 @@ impl Store {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A name that no content has yet, or the one that `cid` has.
-    pub(crate) fn assign(&self, cid: &Cid) -> String {
-        let mut state = self.lock();
-        match state.assigned.get(cid) {
-            Some(handle) => handle.clone(),
-            None => {
-                let handle = format!("m{:08}", state.next());
-                state.assigned.insert(*cid, handle.clone());
-                handle
-            }
-        }
-    }
-
-    /// Under which name a locator's content lies, where the store assigns names.
-    pub(crate) fn assigned(&self, at: &Locator) -> Option<String> {
-        let state = self.lock();
-        let known = at.id.cid().and_then(|cid| state.assigned.get(cid))?;
-        (at.handle.is_none() || at.handle.as_ref() == Some(known)).then(|| known.clone())
+    /// The handle that this store makes up for a CID: no other store's, and no other content's.
+    pub(crate) fn handle(&self, cid: &Cid) -> String {
+        let made = format!("{} {}", self.identity, address::text(cid));
+        address::text(&address::sha256(address::RAW, made.as_bytes()))
     }
 
     /// Refuses before byte one what would be refused at the end.
     pub(crate) fn admit(&self, name: &str, len: u64, condition: &Condition) -> Result<()> {
-        let state = self.lock();
-        state.check(name, condition)?;
-        let freed = match self.rules.versions {
-            true => 0,
-            false => state.newest(name).map_or(0, |object| object.parts.len()),
-        };
-        match self.rules.max_bytes {
-            Some(max) if len > max => Err(Fault::TooLarge.into()),
-            Some(max) if state.used.saturating_sub(freed) + len > max => Err(Fault::Full.into()),
-            _ => Ok(()),
+        self.lock().check(name, condition)?;
+        match self.rules.max_bytes.is_some_and(|max| max < len) {
+            true => Err(Fault::TooLarge.into()),
+            false => Ok(()),
         }
+    }
+
+    /// Whether so many bytes more may come.
+    fn has_room(&self, state: &State, len: u64) -> bool {
+        self.rules.max_bytes.is_none_or(|max| state.used.saturating_add(len) <= max)
     }
 
     /// Makes `object` visible under `name`, whole and at once; the upload it came by is over.

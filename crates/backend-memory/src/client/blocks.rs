@@ -14,7 +14,7 @@ use super::parts::Parts;
 use crate::error::Fault;
 
 /// The most visits to nodes of one tree: a few links to one node can stand for any number of visits.
-const MAX_VISITS: u64 = 1 << 22;
+const MAX_VISITS: u64 = 1 << 20;
 
 /// What dag-pb puts around the bytes of a leaf, at most.
 const MAX_OVERHEAD: u64 = 24;

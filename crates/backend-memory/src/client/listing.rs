@@ -55,22 +55,21 @@ fn position(after: Option<&str>) -> (Bound<String>, Option<(String, u64)>) {
 
 impl Walk {
     fn next(&mut self) -> Option<Entry> {
-        let store = self.store.clone();
-        let mut looked_at = 0;
-        while self.ready.is_empty() {
-            let state = store.lock();
-            // A page without a hit (all deleted, all one prefix) is not the end; the lock is let go between pages.
-            while looked_at < PAGE {
-                let Some(name) = self.step(&state) else { break };
-                looked_at += 1;
-                self.after = name;
-            }
-            if looked_at < PAGE {
-                break;
-            }
-            looked_at = 0;
-        }
+        while self.ready.is_empty() && self.page() {}
         self.ready.pop_front()
+    }
+
+    /// Looks at some names under one lock; whether there may be more.
+    fn page(&mut self) -> bool {
+        let store = self.store.clone();
+        let state = store.lock();
+        for _ in 0..PAGE {
+            match self.step(&state) {
+                Some(behind) => self.after = behind,
+                None => return false,
+            }
+        }
+        true
     }
 
     /// Looks at the next name and says where to go on behind it.

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use backend_core::{Content, Digest, Evidence, Shape, Write};
+use backend_core::{Content, Digest, DigestKind, Evidence, Result, Shape, Write};
 use cid::Cid;
-use ipld::{Block, address};
+use ipld::import::LeafHasher;
+use ipld::{Block, address, profile};
 
 use super::parts::Parts;
+use crate::error::Fault;
 
 /// What is stored once, and never changed but for its labels.
 #[derive(Debug, Clone)]
@@ -70,5 +72,17 @@ impl Object {
     /// Its etag, and its version.
     pub(crate) fn tag(&self) -> String {
         format!("r{}", self.revision)
+    }
+}
+
+/// The digests that were given and that this store can compute itself, compared.
+pub(crate) fn compared(content: &Content, parts: &Parts) -> Result<Vec<Digest>> {
+    let Some(wanted) = content.digest(DigestKind::Sha256) else { return Ok(Vec::new()) };
+    let mut hasher = LeafHasher::new(&profile::UNIXFS_V1_2025, parts.len());
+    parts.slices(0..parts.len()).for_each(|slice| hasher.update(&slice));
+    let found = hasher.finish().map_err(Fault::from)?.cid;
+    match found.hash().digest() == wanted {
+        true => Ok(vec![Digest { kind: DigestKind::Sha256, value: wanted.clone() }]),
+        false => Err(Fault::Mismatch(None).into()),
     }
 }

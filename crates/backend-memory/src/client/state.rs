@@ -25,8 +25,6 @@ pub(super) struct State {
     pub(super) names: BTreeMap<String, History>,
     /// Every block, and how many objects have it.
     pub(super) blocks: HashMap<Cid, (Bytes, usize)>,
-    /// Which handle a CID was given, where the store assigns names.
-    pub(super) assigned: HashMap<Cid, String>,
     pub(super) uploads: Uploads,
     pub(super) used: u64,
     pub(super) last: u64,
@@ -94,7 +92,6 @@ impl State {
 
     fn release(&mut self, object: &Object) {
         self.used = self.used.saturating_sub(object.parts.len());
-        self.assigned.remove(&object.cid);
         for cid in &object.blocks {
             let Some((_, holders)) = self.blocks.get_mut(cid) else { continue };
             *holders -= 1;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use backend_core::{Content, ErrorKind, Result, ResumeToken};
-use bytes::Bytes;
+use backend_core::{Content, ErrorKind, Locator, Result, ResumeToken, Write};
+use bytes::{Bytes, BytesMut};
 use cid::Cid;
+use futures::StreamExt;
 
 use super::Store;
-use super::parts::Parts;
+use super::parts::{PART, Parts};
 use crate::error::Fault;
 
 /// All uploads that can be gone on with, and those that are under way.
@@ -49,7 +50,7 @@ impl Store {
     /// Goes on with the upload of `token`, or begins one. A token that is not known any more, or is in use, is not an error.
     ///
     /// # Errors
-    /// `InvalidInput` when the token is of another content or another name.
+    /// `InvalidInput` when the token is of another content or another name; `QuotaExceeded` when what is still to come does not fit.
     pub(crate) fn begin(
         self: &Arc<Self>,
         name: &str,
@@ -58,19 +59,26 @@ impl Store {
     ) -> Result<Sending> {
         let target = Target { name: name.to_owned(), cid: *content.cid(), len: content.len() };
         let mut state = self.lock();
-        if let Some(number) = token.and_then(|token| self.number(token))
-            && let Some(upload) = state.uploads.get_mut(&number)
-        {
-            if upload.target != target {
-                return Err(Fault::Input("the resume token is of another upload").into());
-            }
-            if !std::mem::replace(&mut upload.busy, true) {
-                return Ok(Sending { store: self.clone(), number, known: true });
-            }
+        let known = token.and_then(|token| self.number(token)).filter(|number| {
+            let upload = state.uploads.get(number);
+            upload.is_some_and(|upload| !upload.busy)
+        });
+        let number = known.unwrap_or_else(|| state.next());
+        let upload = state.uploads.remove(&number);
+        let upload = upload.unwrap_or_else(|| Upload { target: target.clone(), parts: Parts::default(), busy: false });
+        let refused = match upload.target == target {
+            false => Some(Fault::Input("the resume token is of another upload")),
+            true if !self.has_room(&state, content.len().saturating_sub(upload.len())) => Some(Fault::Full),
+            true => None,
+        };
+        let known = known.is_some();
+        if known || refused.is_none() {
+            state.uploads.insert(number, Upload { busy: refused.is_none(), ..upload });
         }
-        let number = state.next();
-        state.uploads.insert(number, Upload { target, parts: Parts::default(), busy: true });
-        Ok(Sending { store: self.clone(), number, known: false })
+        match refused {
+            Some(fault) => Err(fault.into()),
+            None => Ok(Sending { store: self.clone(), number, known }),
+        }
     }
 
     /// Forgets an upload that nobody is sending; `token` may be of any store.
@@ -91,14 +99,43 @@ impl Store {
 }
 
 impl Sending {
-    /// How to go on with it later.
-    pub(crate) fn token(&self) -> Result<ResumeToken> {
-        ResumeToken::new(format!("{}-{}", self.store.identity, self.number))
+    /// Collects the source, part by part, each told before it is sent.
+    pub(crate) async fn receive(&mut self, content: &Content, write: &Write, at: &Locator) -> Result<Parts> {
+        let mut part = BytesMut::new();
+        let mut sent = self.sent();
+        self.checkpoint(write, at, sent).await?;
+        let mut body = content.open(sent..content.len()).await?;
+        while let Some(frame) = body.next().await {
+            let mut frame = frame?;
+            write.progress.moved(frame.len() as u64);
+            if content.len() - sent < (part.len() + frame.len()) as u64 {
+                return Err(Fault::Source.into());
+            }
+            while PART <= (part.len() + frame.len()) as u64 {
+                part.extend_from_slice(&frame.split_to(PART as usize - part.len()));
+                self.push(part.split().freeze())?;
+                sent += PART;
+                self.checkpoint(write, at, sent).await?;
+            }
+            part.extend_from_slice(&frame);
+        }
+        match sent + part.len() as u64 == content.len() {
+            true if part.is_empty() => Ok(self.parts()),
+            true => self.push(part.freeze()).map(|()| self.parts()),
+            false => Err(Fault::Source.into()),
+        }
     }
 
-    /// Somebody keeps the token now: what was sent outlives this `add`.
-    pub(crate) fn keep(&mut self) {
+    /// Tells how to go on, if anybody wants to know. From then on what was sent outlives the future.
+    async fn checkpoint(&mut self, write: &Write, at: &Locator, sent: u64) -> Result<()> {
+        let Some(keeper) = &write.checkpoint else { return Ok(()) };
+        keeper.save(&self.token()?, Some(at), sent).await?;
         self.known = true;
+        Ok(())
+    }
+
+    fn token(&self) -> Result<ResumeToken> {
+        ResumeToken::new(format!("{}-{}", self.store.identity, self.number))
     }
 
     /// Nobody should go on with it.
@@ -106,8 +143,7 @@ impl Sending {
         self.known = false;
     }
 
-    /// Bytes that have arrived.
-    pub(crate) fn sent(&self) -> u64 {
+    fn sent(&self) -> u64 {
         self.store.lock().uploads.get(&self.number).map_or(0, |upload| upload.parts.len())
     }
 
@@ -115,9 +151,9 @@ impl Sending {
     ///
     /// # Errors
     /// `QuotaExceeded` when it does not fit.
-    pub(crate) fn push(&self, part: Bytes) -> Result<()> {
+    fn push(&self, part: Bytes) -> Result<()> {
         let mut state = self.store.lock();
-        let room = self.store.rules.max_bytes.is_none_or(|max| state.used + part.len() as u64 <= max);
+        let room = self.store.has_room(&state, part.len() as u64);
         let Some(upload) = state.uploads.get_mut(&self.number).filter(|_| room) else { return Err(Fault::Full.into()) };
         let len = part.len() as u64;
         upload.parts.push(part);
@@ -125,8 +161,7 @@ impl Sending {
         Ok(())
     }
 
-    /// All that has arrived.
-    pub(crate) fn parts(&self) -> Parts {
+    fn parts(&self) -> Parts {
         self.store.lock().uploads.get(&self.number).map(|upload| upload.parts.clone()).unwrap_or_default()
     }
 
