@@ -54,10 +54,21 @@ fn row(schema: &Value, key: &str, property: &Value, is_required: bool) -> Row {
     let default = match property.get("default").filter(|it| !it.is_null()) {
         _ if is_required => "required".to_owned(),
         Some(value) => format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
-        None => "none".to_owned(),
+        None if may_be_absent(schema, property) => "none".to_owned(),
+        // There is one, and the schema does not say which: the description should.
+        None => "optional".to_owned(),
     };
     let about = about.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
     Row { key: key.to_owned(), kind: kind(schema, property), default, about }
+}
+
+/// Whether `null` is a value: then nothing is set unless the user sets it.
+fn may_be_absent(schema: &Value, property: &Value) -> bool {
+    let null = json!("null");
+    let property = resolve(schema, property);
+    let in_types = property.get("type").and_then(Value::as_array).is_some_and(|it| it.contains(&null));
+    let choices = property.get("anyOf").and_then(Value::as_array);
+    in_types || choices.is_some_and(|it| it.iter().any(|it| it.get("type") == Some(&null)))
 }
 
 /// Follows `$ref`, at most eight times: a schema is made by a plugin, and may go in circles.

@@ -30,11 +30,11 @@ fn check(property: Value, kind: &str, default: &str) {
 
 #[test]
 fn each_shape_of_a_property_has_a_word() {
-    check(json!({"type": "string"}), "string", "none");
+    check(json!({"type": "string"}), "string", "optional");
     check(json!({"type": ["integer", "null"], "default": null}), "integer", "none");
     check(json!({"type": "boolean", "default": false}), "boolean", "`false`");
     check(json!({"$ref": "#/$defs/Mode", "default": "a"}), "`a`, `b`, `c`", "`a`");
     check(json!({"anyOf": [{"$ref": "#/$defs/Mode"}, {"type": "null"}]}), "`a`, `b`, `c`", "none");
-    check(json!({"$ref": "#/$defs/Loop"}), "any", "none");
-    check(json!({}), "any", "none");
+    check(json!({"$ref": "#/$defs/Loop"}), "any", "optional");
+    check(json!({}), "any", "optional");
 }
