@@ -5,7 +5,7 @@ mod common;
 
 use common::{names, rnd};
 use ipld::{
-    Block,
+    Block, Error,
     import::{self, DirectoryBuilder, Entry},
     profile::{KUBO_CID_V1, Profile, UNIXFS_V0_2015, UNIXFS_V1_2025},
     unixfs::{Node, decode},
@@ -161,4 +161,18 @@ fn small_trees_of_kubo() {
         check(profile, [named("sub", sub), named("b.bin", random), named("a.txt", alpha)], "basic", tree);
         check(profile, [named("l", import::symlink(&profile, b"a.txt").0), named("a.txt", alpha)], "basic", link);
     }
+}
+
+#[test]
+fn names_that_are_none() {
+    let mut builder = DirectoryBuilder::new(UNIXFS_V1_2025);
+    let entry = import::leaf(&UNIXFS_V1_2025, b"x");
+    let long = [b'n'; 256];
+    for name in [b"".as_slice(), b".", b"..", b"a/b", b"a\0", &long] {
+        assert!(matches!(builder.add(name, entry), Err(Error::Malformed { format: "directory", .. })), "{name:?}");
+    }
+    builder.add(&long[..255], entry).unwrap();
+    assert!(matches!(builder.add(&long[..255], entry), Err(Error::Malformed { format: "directory", .. })), "twice");
+    assert!(builder.add(b"n", Entry { tsize: u64::MAX, ..entry }).is_err(), "sizes over 64 bits");
+    assert_eq!(builder.len(), 1);
 }

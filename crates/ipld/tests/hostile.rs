@@ -8,7 +8,6 @@ use common::{Store, cut};
 use ipld::{
     Block, Cid, Error, Result, address,
     dagpb::{Link, PbNode},
-    import::{self, DirectoryBuilder},
     listing::{self, Listing},
     plan::{self, Plan, Step},
     preorder::{self, Preorder},
@@ -224,26 +223,20 @@ fn shards_that_are_none() {
         let refused = check(&store, Listing::new(root)).unwrap_err().to_string();
         assert!(refused.starts_with("malformed hamt") && refused.contains(reason), "{refused}");
     }
+    let everywhere = |cid| ["0", "1", "2", "3", "4", "5", "6", "7"].map(|name| (cid, name));
+    let path = || vec!["name".to_owned()];
+    let wide = shard(&mut store, 1, 64, &[(leaf, "00name")]);
+    let named = node(&mut store, &[8, 1], [(leaf, "name")]);
+    for below in [wide, named] {
+        let root = shard(&mut store, 255, 8, &everywhere(below));
+        let refused = check(&store, Resolver::new(root, path()));
+        assert!(matches!(refused, Err(Error::Malformed { format: "hamt", .. })), "{refused:?}");
+    }
     let mut deep = good;
     for _ in 0..22 {
-        let names = ["0", "1", "2", "3", "4", "5", "6", "7"].map(|name| (deep, name));
-        deep = shard(&mut store, 255, 8, &names);
+        deep = shard(&mut store, 255, 8, &everywhere(deep));
     }
-    let refused = check(&store, Resolver::new(deep, vec!["name".to_owned()])).unwrap_err().to_string();
+    let refused = check(&store, Resolver::new(deep, path())).unwrap_err().to_string();
     assert_eq!(refused, "malformed hamt: deeper than the hash");
     assert_eq!(check(&store, Preorder::new(deep)), Ok(23));
-}
-
-#[test]
-fn names_that_are_none() {
-    let mut builder = DirectoryBuilder::new(UNIXFS_V1_2025);
-    let entry = import::leaf(&UNIXFS_V1_2025, b"x");
-    let long = [b'n'; 256];
-    for name in [b"".as_slice(), b".", b"..", b"a/b", b"a\0", &long] {
-        assert!(matches!(builder.add(name, entry), Err(Error::Malformed { format: "directory", .. })), "{name:?}");
-    }
-    builder.add(&long[..255], entry).unwrap();
-    assert!(matches!(builder.add(&long[..255], entry), Err(Error::Malformed { format: "directory", .. })), "twice");
-    assert!(builder.add(b"n", import::Entry { tsize: u64::MAX, ..entry }).is_err(), "sizes over 64 bits");
-    assert_eq!(builder.len(), 1);
 }

@@ -117,12 +117,18 @@ proptest! {
 #[test]
 fn a_byte_costs_one_node_a_level() {
     let data = rnd("levels", 10_000);
-    let mut store = Store::default();
-    let root = store.import(&cut(UNIXFS_V1_2025, 10, 10), &data).cid;
     let cases = [(0..1, 3), (5_000..5_001, 3), (4_999..5_001, 5), (0..10_000, 111), (70..70, 1), (10_000..10_000, 1)];
-    for (range, nodes) in cases {
-        let (bytes, asked) = from_blocks(&store, root, None, range.clone()).unwrap();
-        assert_eq!((bytes.as_slice(), asked), (&data[range.start as usize..range.end as usize], nodes), "{range:?}");
+    for profile in [UNIXFS_V0_2015, UNIXFS_V1_2025] {
+        let mut store = Store::default();
+        let root = store.import(&cut(profile, 10, 10), &data).cid;
+        for (range, nodes) in cases.clone() {
+            let (bytes, asked) = from_blocks(&store, root, None, range.clone()).unwrap();
+            assert_eq!(
+                (bytes.as_slice(), asked),
+                (&data[range.start as usize..range.end as usize], nodes),
+                "{range:?}"
+            );
+        }
     }
 }
 

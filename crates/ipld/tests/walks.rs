@@ -116,7 +116,7 @@ fn paths_end_where_they_should() {
 fn the_outboard_of_a_tree() {
     for profile in [UNIXFS_V0_2015, UNIXFS_V1_2025] {
         let mut store = Store::default();
-        let (root, ..) = tree(&mut store, profile);
+        let (root, sub, large) = tree(&mut store, profile);
         let mut nodes = Store::default();
         let (mut walk, mut order) = (Preorder::new(root.cid), Vec::new());
         loop {
@@ -129,7 +129,9 @@ fn the_outboard_of_a_tree() {
                 preorder::Step::Done => break,
             }
         }
-        assert_eq!(order[0], root.cid);
+        assert_eq!(order[..2], [root.cid, sub.cid], "`again` is the first name");
+        let at = |wanted: Cid| order.iter().position(|cid| *cid == wanted);
+        assert!(at(large.cid) < at(import::symlink(&profile, b"sub").0.cid), "`large` before `link`");
         assert_eq!(order.iter().collect::<HashSet<_>>().len(), order.len(), "each once");
         let file = import::import(&profile, b"small").0;
         let inner = |cid: &Cid| cid.codec() == address::DAG_PB && !address::same(cid, &file.cid);
