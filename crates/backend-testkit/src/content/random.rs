@@ -10,11 +10,14 @@ use futures::stream::{self, StreamExt};
 /// Bytes of a frame.
 const FRAME: u64 = 64 * 1024;
 
-/// A source of `len` bytes. The byte at each place depends on the seed and the place alone, so any range can be opened.
-#[derive(Debug, Clone, Copy)]
+/// A source of `len` bytes. The byte at each place depends on the seed and the place alone, so any range can be opened. A frame is a slice of one
+/// table, at an offset of its own: making it costs nothing, also in a build that is not optimised.
+#[derive(Debug, Clone)]
 pub struct Random {
     seed: u64,
     len: u64,
+    /// Two frames long.
+    table: Bytes,
 }
 
 impl Random {
@@ -24,7 +27,8 @@ impl Random {
         let seed = seed
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        Self { seed, len }
+        let words = (0..2 * FRAME.min(len) / 8 + 2).flat_map(|at| mixed(seed, at).to_le_bytes());
+        Self { seed, len, table: words.collect() }
     }
 
     /// Bytes in all.
@@ -33,31 +37,31 @@ impl Random {
     }
 
     /// The bytes of `range`, frame by frame.
-    pub(crate) fn frames(self, range: Range<u64>) -> impl Iterator<Item = Bytes> + Send + use<> {
-        let mut at = range.start;
+    pub(crate) fn frames(&self, range: Range<u64>) -> impl Iterator<Item = Bytes> + Send + use<> {
+        let (random, mut at) = (self.clone(), range.start);
         std::iter::from_fn(move || {
             let end = range.end.min((at / FRAME + 1) * FRAME);
-            let frame = (at < end).then(|| self.bytes(at..end));
+            let frame = (at < end).then(|| random.frame(at..end));
             at = end;
             frame
         })
     }
 
-    fn bytes(&self, range: Range<u64>) -> Bytes {
-        let words = range.start / 8..range.end.div_ceil(8);
-        let mut bytes = Vec::with_capacity((words.end - words.start) as usize * 8);
-        words.for_each(|word| bytes.extend_from_slice(&self.word(word)));
-        let skipped = (range.start % 8) as usize;
-        Bytes::from(bytes).slice(skipped..skipped + (range.end - range.start) as usize)
+    /// A range within one frame.
+    fn frame(&self, range: Range<u64>) -> Bytes {
+        let number = range.start / FRAME;
+        let offset = mixed(!self.seed, number) % FRAME.min(self.len);
+        let place = |at: u64| (offset + at - number * FRAME) as usize;
+        self.table.slice(place(range.start)..place(range.end))
     }
+}
 
-    /// Splitmix64 as a function of the place: <https://prng.di.unimi.it/splitmix64.c>.
-    fn word(&self, at: u64) -> [u8; 8] {
-        let mixed = self.seed.wrapping_add(at.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)).to_le_bytes()
-    }
+/// Splitmix64 as a function of the place: <https://prng.di.unimi.it/splitmix64.c>.
+fn mixed(seed: u64, at: u64) -> u64 {
+    let mixed = seed.wrapping_add(at.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 #[async_trait]

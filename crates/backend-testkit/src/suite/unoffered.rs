@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use backend_core::{
     AddOptions, ByteRange, Condition, ErrorKind, GetOptions, ListOptions, Pin, RemoveOptions, ResumeToken, StatOptions,
-    Write,
+    Status, Write,
 };
 
 use crate::check::{Outcome, ensure, must_fail};
@@ -80,6 +80,7 @@ pub(super) async fn c05_options_that_are_not_offered_say_so(subject: &Subject) -
     if offers.list {
         listing(subject, "list pinned", offers.pin, ListOptions { pinned: true, ..list() }).await?;
         listing(subject, "list query", offers.search, ListOptions { query: tag(), ..list() }).await?;
+        waiting(subject).await?;
         listing(subject, "list versions", offers.versions, ListOptions { versions: true, ..list() }).await?;
     }
     Ok(())
@@ -94,6 +95,21 @@ async fn listing(subject: &Subject, what: &str, offered: bool, opts: ListOptions
     if !offered {
         let answer = subject.backend().list(&opts).try_next().await;
         must_fail(what, answer, UNSUPPORTED)?;
+    }
+    Ok(())
+}
+
+/// What is stored does not wait: a store that fetches nothing by itself has nothing in this state.
+async fn waiting(subject: &Subject) -> Outcome {
+    if subject.offers().pin {
+        return Ok(());
+    }
+    let queued = ListOptions { status: Some(Status::Queued), ..subject.everything() };
+    match subject.list(&queued).await {
+        Ok(entries) => ensure!(entries.is_empty(), "stored content is listed as queued: {entries:?}"),
+        Err(_) => {
+            listing(subject, "list queued", false, queued).await?;
+        }
     }
     Ok(())
 }
