@@ -100,10 +100,11 @@ fn remove(path: &std::path::Path) -> Result<()> {
 
 type Row = fn(&Stage) -> Result<Vec<Line>>;
 
-const ROWS: [(&str, Row); 9] = [
+const ROWS: [(&str, Row); 10] = [
     ("import", criterion::import),
     ("layers", criterion::layers),
     ("manager", criterion::manager),
+    ("catalog", criterion::catalog),
     ("cid", large::cid),
     ("add", large::add),
     ("get", large::get),

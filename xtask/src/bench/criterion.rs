@@ -46,6 +46,33 @@ pub(super) fn manager(stage: &Stage) -> Result<Vec<Line>> {
     Ok(vec![added_cost(&all, "the manager over a bare memory leaf, us a `stat`", "stat/manager", 5.0)?])
 }
 
+/// The catalog's bench says percentiles itself: criterion has none.
+pub(super) fn catalog(stage: &Stage) -> Result<Vec<Line>> {
+    let bench = ["bench", "--quiet", "--locked", "--package", "backend-manager", "--bench", "catalog"];
+    let said = run::answer(run::cargo().args(bench).current_dir(stage.tree.root()))?;
+    let p99 =
+        p99(&said, "catalog: cid to replicas: ").ok_or_else(|| Failure::new("the catalog's bench says no p99"))?;
+    let what = "lookup of a CID's replicas among 1M contents and 2M replicas, p99, ms".to_owned();
+    let ratio = p99.as_secs_f64() * 1e3;
+    Ok(vec![Line { what, ours: shown(p99), peer: "-".to_owned(), ratio, wanted: Wanted::AtMost(1.0) }])
+}
+
+/// The `p99` of the line that begins with `what`, as a `Duration` is printed.
+fn p99(said: &str, what: &str) -> Option<Duration> {
+    let line = said.lines().find_map(|it| it.strip_prefix(what))?;
+    let text = line.split(", ").find_map(|it| it.strip_prefix("p99 "))?;
+    let at = text.find(|it: char| !it.is_ascii_digit() && it != '.')?;
+    let (number, unit) = text.split_at(at);
+    let scale = match unit {
+        "ns" => 1e-9,
+        "µs" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * scale).ok()
+}
+
 /// What `ours` adds to each call of `stat/leaf`.
 fn added_cost(all: &BTreeMap<String, Duration>, what: &str, ours: &str, most: f64) -> Result<Line> {
     let (ours, bare) = (found(all, ours)?, found(all, "stat/leaf")?);
@@ -104,5 +131,12 @@ mod tests {
         let pair = parsed(br#"{"full_id": "a/b"}"#, br#"{"median": {"point_estimate": 1500.0}}"#);
         assert_eq!(pair, Some(("a/b".to_owned(), Duration::from_nanos(1500))));
         assert_eq!(parsed(b"{}", b"{}"), None);
+    }
+
+    #[test]
+    fn a_percentile_is_read_back() {
+        let said = "catalog: absent: p50 1µs, p99 9s\ncatalog: cid: p50 30µs, p99 410µs, p99.9 2ms\n";
+        assert_eq!(p99(said, "catalog: cid: "), Some(Duration::from_micros(410)));
+        assert_eq!(p99("catalog: cid: p99 4h", "catalog: cid: "), None);
     }
 }
