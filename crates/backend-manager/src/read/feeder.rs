@@ -21,6 +21,15 @@ pub(super) struct Piece {
     pub(super) from: Option<usize>,
 }
 
+/// Which replicas are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Those of which nothing bad is known here.
+    Good,
+    /// The others.
+    Bad,
+}
+
 pub(super) struct Feeder {
     chunks: BoxStream<'static, Result<Chunk>>,
     ahead: VecDeque<Chunk>,
@@ -35,6 +44,8 @@ struct Body {
     carry: Bytes,
     /// The offset of the next byte.
     at: u64,
+    /// Where the request ends: behind it nothing comes.
+    end: u64,
 }
 
 impl Feeder {
@@ -54,19 +65,35 @@ impl Feeder {
             let bytes = bytes.clone();
             return Ok(Some(Piece { chunk, bytes, from: None }));
         }
-        let mut last = None;
-        for _ in 0..self.replicas.len() {
-            match self.from_current(&chunk).await {
-                Ok(bytes) => return Ok(Some(Piece { chunk, bytes, from: Some(self.current) })),
-                Err(err) => {
-                    self.report.trouble(&self.replicas[self.current], chunk.offset, chunk.len, &err);
-                    last = Some(err);
+        match self.any(&chunk).await {
+            Ok(bytes) => Ok(Some(Piece { chunk, bytes, from: Some(self.current) })),
+            Err(err) => Err(err),
+        }
+    }
+
+    /// From the current replica, else from the next that delivers. Copies whose chunk is known to be bad are asked last: perhaps it was the wire.
+    async fn any(&mut self, chunk: &Chunk) -> Result<Bytes> {
+        let mut worst: Option<Error> = None;
+        for pass in [Pass::Good, Pass::Bad] {
+            for _ in 0..self.replicas.len() {
+                let is_bad = self.replicas[self.current].is_bad(chunk.offset, chunk.len);
+                if is_bad == (pass == Pass::Bad) {
+                    match self.deliver(chunk).await {
+                        Ok(bytes) => return Ok(bytes),
+                        Err(err) => {
+                            self.report.trouble(&self.replicas[self.current], chunk.offset, chunk.len, &err);
+                            self.body = None;
+                            worst = Some(err);
+                        }
+                    }
+                }
+                if self.replicas.len() != 1 {
                     self.body = None;
                     self.current = (self.current + 1) % self.replicas.len();
                 }
             }
         }
-        Err(last.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no replica can be read")))
+        Err(worst.unwrap_or_else(|| Error::new(ErrorKind::NotFound, "no replica can be read")))
     }
 
     async fn look_ahead(&mut self) -> Result<()> {
@@ -79,15 +106,13 @@ impl Feeder {
         Ok(())
     }
 
-    async fn from_current(&mut self, chunk: &Chunk) -> Result<Bytes> {
+    /// The chunk from the current replica.
+    async fn deliver(&mut self, chunk: &Chunk) -> Result<Bytes> {
         let replica = self.replicas[self.current].clone();
-        if replica.is_bad(chunk.offset, chunk.len) {
-            return Err(Error::new(ErrorKind::Integrity, "this chunk is known to be bad here"));
-        }
         if replica.how == How::Block {
             return block(&replica, chunk).await;
         }
-        let stale = self.body.as_ref().is_none_or(|body| chunk.offset < body.at);
+        let stale = self.body.as_ref().is_none_or(|body| chunk.offset < body.at || body.end <= chunk.offset);
         if stale || (replica.how == How::Range && self.body.as_ref().is_some_and(|body| body.at != chunk.offset)) {
             let end = self.window_end(chunk);
             self.body = Some(open(&replica, chunk.offset, end).await?);
@@ -163,7 +188,7 @@ async fn open(replica: &Replica, start: u64, end: u64) -> Result<Body> {
         How::Whole | How::Block => GetOptions::default(),
     };
     let fetched = replica.backend.get(&replica.at, &opts).await?;
-    Ok(Body { stream: fetched.body, carry: Bytes::new(), at: fetched.range.start })
+    Ok(Body { stream: fetched.body, carry: Bytes::new(), at: fetched.range.start, end: fetched.range.end })
 }
 
 async fn block(replica: &Replica, chunk: &Chunk) -> Result<Bytes> {
