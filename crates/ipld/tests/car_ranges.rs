@@ -67,6 +67,22 @@ proptest! {
     }
 }
 
+#[test]
+fn a_block_out_of_place_is_told_at_once_depth_first() {
+    let mut store = Store::default();
+    let data: Vec<u8> = (0..=255).collect();
+    let root = store.import(&small(UNIXFS_V1_2025, 10, 3), &data).cid;
+    let blocks = dfs(&store, &root);
+    for (order, early_is_fine) in [(Order::Any, true), (Order::Dfs, false)] {
+        let settings = Settings { order, ..Settings::default() };
+        let mut verifier = Verifier::with(root, Scope::Entity(None), settings);
+        verifier.push(blocks[0].clone()).unwrap();
+        let answer = verifier.push(blocks[5].clone());
+        assert_eq!(answer.is_ok(), early_is_fine, "{order:?}: {answer:?}");
+        assert_eq!(verifier.push(blocks[1].clone()), answer, "an error is final");
+    }
+}
+
 fn zeros() -> (Store, Cid) {
     let mut store = Store::default();
     let root = store.import(&small(UNIXFS_V1_2025, 10, 3), &[0; 300]).cid;
@@ -149,7 +165,10 @@ fn sizes_that_lie_are_malformed() {
     for (sizes, honest) in [(&[10][..], true), (&[10, 10], true), (&[11], false), (&[10, 11], false), (&[9, 10], false)]
     {
         let root = parent(sizes);
-        let answer = Request::new(root.cid, Scope::Entity(None)).check_blocks(&[root, leaf.clone()]);
+        let mut request = Request::new(root.cid, Scope::Entity(None));
+        let answer = request.check_blocks(&[root.clone(), leaf.clone()]);
+        request.settings.output = Output::Nothing;
+        assert_eq!(request.check_blocks(&[root, leaf.clone()]).is_ok(), honest, "{sizes:?} without output");
         match answer {
             Ok((_, ready)) => assert_eq!(content(&ready, 0), leaf.data.repeat(sizes.len()), "{sizes:?}"),
             Err(error) => assert!(!honest && matches!(error, Error::Malformed { .. }), "{sizes:?}: {error}"),

@@ -147,3 +147,51 @@ pub(crate) fn links(block: &[u8]) -> Result<Vec<Cid>> {
 fn malformed(detail: &str) -> Error {
     Error::malformed("dag-cbor", detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link() -> (Cid, Vec<u8>) {
+        let cid = address::sha256(address::RAW, b"linked");
+        (cid, [&[0xd8, 0x2a, 0x58, 37, 0][..], &cid.to_bytes()].concat())
+    }
+
+    #[test]
+    fn links_are_found_wherever_they_are() {
+        let (cid, link) = link();
+        let blocks = [
+            (link.clone(), 1),
+            ([&[0x82][..], &link, &link].concat(), 2),
+            ([&[0xa1, 0x61, b'a', 0x81][..], &link].concat(), 1),
+            ([&[0x84, 0xf6, 0x20, 0xfb, 0, 0, 0, 0, 0, 0, 0, 0][..], &link].concat(), 1),
+            (vec![0x80], 0),
+            (vec![0x18, 24], 0),
+        ];
+        for (block, count) in blocks {
+            assert_eq!(links(&block), Ok(vec![cid; count]), "{block:x?}");
+        }
+    }
+
+    #[test]
+    fn what_dag_cbor_does_not_have_is_refused() {
+        let blocks: [(&str, &[u8]); 11] = [
+            ("nothing", &[]),
+            ("integer longer than needed", &[0x18, 23]),
+            ("length longer than needed", &[0x59, 0, 1, 7]),
+            ("indefinite array", &[0x9f, 0xff]),
+            ("another tag", &[0xc0, 0x60]),
+            ("link to text", &[0xd8, 0x2a, 0x60]),
+            ("link without zero byte", &[0xd8, 0x2a, 0x41, 1]),
+            ("undefined", &[0xf7]),
+            ("half float", &[0xf9, 0, 0]),
+            ("bytes behind", &[0x80, 0x80]),
+            ("an array of more than there is", &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0]),
+        ];
+        for (what, block) in blocks {
+            assert!(links(block).is_err(), "{what}");
+        }
+        assert_eq!(links(&[vec![0x81; 255], vec![0x80]].concat()), Ok(vec![]));
+        assert!(matches!(links(&[0x81; 5000]), Err(Error::Limit { .. })));
+    }
+}

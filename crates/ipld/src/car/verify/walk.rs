@@ -167,12 +167,11 @@ impl Verifier {
         }
     }
 
-    /// Bytes that were told before.
+    /// Bytes that were told before. They were in the range then, so only its end can cut them now.
     fn refer(&mut self, place: Range<u64>, from: u64) {
-        let told = self.clip(place.clone());
+        let told = self.clip(place);
         if self.settings.output == Output::Everything && !told.is_empty() {
-            let (offset, len) = (told.start, told.end - told.start);
-            self.ready.push_back(Ready::Again { offset, len, from: from + (offset - place.start) });
+            self.ready.push_back(Ready::Again { offset: told.start, len: told.end - told.start, from });
         }
     }
 
