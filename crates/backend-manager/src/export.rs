@@ -29,6 +29,8 @@ pub struct ExportOptions {
     pub overwrite: bool,
     /// Ticked by every byte written.
     pub progress: Progress,
+    /// Is told what is met on the way, also when the export fails in the end.
+    pub report: ReadReport,
 }
 
 /// What was written.
@@ -42,8 +44,6 @@ pub struct Exported {
     pub files: u64,
     /// Bytes of all files.
     pub bytes: u64,
-    /// What was met on the way.
-    pub report: ReadReport,
 }
 
 /// Removed when dropped, unless it has become the target.
@@ -67,14 +67,14 @@ impl Manager {
         refuse_existing(out, opts.overwrite && target.kind != Kind::Directory)?;
         let mut temporary = Temporary(Some(temporary_name(out)?));
         let path = temporary.0.clone().unwrap_or_default();
-        let report = self.listen();
+        let report = self.listen(opts.report.clone());
         let mut count = Count::default();
-        let write = Export { manager: self, report: report.clone(), progress: opts.progress.clone() };
+        let write = Export { manager: self, report, progress: opts.progress.clone() };
         write.any(target.clone(), path.clone(), 0, &mut count).await?;
         let (from, to, replace) = (path, out.to_owned(), opts.overwrite);
         tokio::task::spawn_blocking(move || appear(&from, &to, replace)).await.map_err(trouble::lost)??;
         temporary.0 = None;
-        Ok(Exported { cid: target.cid, path: out.to_owned(), files: count.files, bytes: count.bytes, report })
+        Ok(Exported { cid: target.cid, path: out.to_owned(), files: count.files, bytes: count.bytes })
     }
 }
 

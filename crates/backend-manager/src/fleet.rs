@@ -139,11 +139,6 @@ impl Fleet {
         Ok(names)
     }
 
-    /// Forgets the opened backend, because its configuration has changed.
-    pub(crate) fn close(&self, name: &str) {
-        self.lock().remove(name);
-    }
-
     async fn open(&self, config: BackendConfig) -> Result<Member> {
         let descriptor = backend_core::find(&config.kind)?;
         let operational = config.operational()?;

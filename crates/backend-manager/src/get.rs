@@ -43,7 +43,7 @@ impl Manager {
     pub async fn read(&self, target: &Target, range: Option<ByteRange>) -> Result<Reading> {
         let (stored, size) = self.file(target).await?;
         let range = range.unwrap_or(ByteRange::From(0)).within(size)?;
-        let report = self.listen();
+        let report = self.listen(ReadReport::default());
         let body = self.body(&stored, size, range.clone(), report.clone());
         Ok(Reading { cid: target.cid, size, range, body, report })
     }
@@ -55,9 +55,9 @@ impl Manager {
     }
 
     /// A report that also tells the catalog: a copy that showed a wrong byte is suspect from now on.
-    pub(crate) fn listen(&self) -> ReadReport {
+    pub(crate) fn listen(&self, report: ReadReport) -> ReadReport {
         let catalog = self.catalog().clone();
-        ReadReport::telling(move |replica, trouble| {
+        report.telling(move |replica, trouble| {
             if trouble.kind == ErrorKind::Integrity
                 && let Err(err) = suspect(&catalog, replica, trouble)
             {

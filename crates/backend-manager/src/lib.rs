@@ -29,6 +29,7 @@ mod verify;
 mod views;
 
 pub use add::{AddRequest, Input, Name, name};
+pub use backend_layers::SystemClock;
 pub use export::{ExportOptions, Exported};
 pub use get::Reading;
 pub use ipld::Cid;

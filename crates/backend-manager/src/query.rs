@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use backend_core::{Error, ErrorKind, Result};
+use backend_core::{Error, ErrorKind, Evidence, Result};
 use futures::stream::{self, BoxStream, StreamExt};
 use ipld::listing::{Listing, Step};
 use ipld::resolve::Target;
@@ -125,11 +125,19 @@ pub(crate) fn view(row: ReplicaRow) -> ReplicaView {
         backend: row.backend_name,
         domain: row.domain,
         state: row.state,
-        evidence: row.evidence,
+        evidence: believable(row.state, row.evidence),
         checked_at: (0 < row.checked_at.millis()).then(|| SystemTime::from(row.checked_at)),
         owned: row.owned,
         bad_chunks: row.bad_chunks,
         note: row.note,
+    }
+}
+
+/// What was once proved of a copy that is gone or broken is no evidence any more.
+pub(crate) fn believable(state: ReplicaState, evidence: Evidence) -> Evidence {
+    match state {
+        ReplicaState::Present | ReplicaState::Suspect | ReplicaState::Accepted => evidence,
+        _ => Evidence::Claimed,
     }
 }
 

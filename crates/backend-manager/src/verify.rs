@@ -12,6 +12,7 @@ use crate::catalog::replicas::{self, BadChunk, Epoch, Moved, ReplicaAt, ReplicaR
 use crate::find::Stored;
 use crate::manager::Manager;
 use crate::naming;
+use crate::query::believable;
 use crate::read::{self, Ask, ReadReport, Replica};
 use crate::views::Verified;
 
@@ -109,7 +110,7 @@ impl Manager {
             cid: content.content.cid,
             backend: row.backend_name,
             state: row.state,
-            evidence: row.evidence,
+            evidence: believable(row.state, row.evidence),
             bytes: 0,
             bad_chunks: row.bad_chunks,
             error,

@@ -7,7 +7,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 /// Keeps content on many storage services at once, provably.
 #[derive(Debug, Parser)]
 #[command(name = "ipfs-kit", version, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 auth, 5 unavailable, 6 integrity, 7 partial, 8 unsupported, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 auth, 5 unavailable, 6 integrity, 7 partial, 8 unsupported, 130 interrupted."
+)]
 pub(crate) struct Args {
     /// Where configuration and catalog are [default: $IPFS_KIT_HOME or ~/.ipfs_kit]
     #[arg(long, global = true, value_name = "DIR")]
@@ -28,7 +30,9 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Add files, folders, or standard input (-)
-    #[command(after_help = "Examples:\n  ipfs-kit add ./photos --to local,usb\n  tar c src | ipfs-kit add - --name src.tar")]
+    #[command(
+        after_help = "Examples:\n  ipfs-kit add ./photos --to local,usb\n  tar c src | ipfs-kit add - --name src.tar"
+    )]
     Add {
         /// What to add; - is standard input
         #[arg(required = true, value_name = "PATH")]

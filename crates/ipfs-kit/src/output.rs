@@ -31,7 +31,9 @@ impl From<io::Error> for Failure {
     fn from(err: io::Error) -> Self {
         match err.kind() {
             io::ErrorKind::BrokenPipe => Failure::Closed,
-            _ => Failure::Error(Error::new(backend_core::ErrorKind::Internal, "cannot write the answer").with_source(err)),
+            _ => Failure::Error(
+                Error::new(backend_core::ErrorKind::Internal, "cannot write the answer").with_source(err),
+            ),
         }
     }
 }
@@ -94,7 +96,8 @@ impl Output {
                 writeln!(stderr, "{report}")
             }
             false => {
-                let causes: String = err.causes().iter().map(|cause| format!("\n  because: {}", escape(cause))).collect();
+                let causes: String =
+                    err.causes().iter().map(|cause| format!("\n  because: {}", escape(cause))).collect();
                 writeln!(stderr, "error: {}{causes}", escape(&err.to_string()))
             }
         };
@@ -103,7 +106,9 @@ impl Output {
 
 /// Text from outside as it may stand on a terminal: control characters, which could move the cursor or worse, are written as escapes.
 pub(crate) fn escape(text: &str) -> String {
-    let harmless = |it: char| !it.is_control() && !matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+    let harmless = |it: char| {
+        !it.is_control() && !matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    };
     text.chars().flat_map(|it| if harmless(it) { vec![it] } else { it.escape_default().collect() }).collect()
 }
 

@@ -33,7 +33,12 @@ pub(crate) async fn watch<T>(output: &Output, activity: &Activity, work: impl Fu
 }
 
 /// Runs `work` while one bar shows how much of `total` was written.
-pub(crate) async fn watch_one<T>(output: &Output, progress: &Progress, total: Option<u64>, work: impl Future<Output = T>) -> T {
+pub(crate) async fn watch_one<T>(
+    output: &Output,
+    progress: &Progress,
+    total: Option<u64>,
+    work: impl Future<Output = T>,
+) -> T {
     if !output.shows_progress() {
         return work.await;
     }

@@ -81,7 +81,7 @@ impl Manager {
             Todo::There(row) => Outcome::There(row.state, row.evidence),
             Todo::Upload { at, look_first } => {
                 let job = Job { member, item, at: at.clone(), look_first, catalog: self.catalog(), progress };
-                Outcome::Tried(at, Box::pin(job.run()).await)
+                Outcome::Tried(at, Box::pin(job.run()).await.map(Box::new))
             }
         }
     }
@@ -99,7 +99,7 @@ impl Manager {
 enum Outcome {
     Refused(Error),
     There(ReplicaState, Evidence),
-    Tried(ReplicaAt, Result<Placed>),
+    Tried(ReplicaAt, Result<Box<Placed>>),
 }
 
 fn receipt(conn: &Connection, outcome: Outcome, backend: String) -> Result<ReplicaReceipt> {

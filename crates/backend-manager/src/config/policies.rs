@@ -11,6 +11,8 @@ const MAX_GIGABYTES: f64 = 8_000_000_000.0;
 const MAX_DAYS: u32 = 36_500;
 
 /// Limits of one backend. A gigabyte is 2^30 bytes. What is not said is not limited.
+///
+/// The catalog holds to the storage quota. The others are read, checked and shown, and nothing acts on them.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policies {

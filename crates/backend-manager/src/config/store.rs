@@ -4,8 +4,10 @@
 //! rewritten file has lost its comments; one that was a symbolic link is a file of its own afterwards.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use backend_core::{Error, ErrorKind, Result, nearest};
+use backend_layers::SystemClock;
 use serde_json::Value;
 
 use super::change::Change;
@@ -16,6 +18,7 @@ use super::home::{Home, make_folder};
 use super::load::{self, Loaded, variable_part};
 use super::lock::Lock;
 use super::parse::Format;
+use super::validate::validate;
 use super::variables::{OVERRIDE_PREFIX, Variables};
 
 /// How many backends a home may have.
@@ -123,6 +126,17 @@ impl ConfigStore {
     /// `NotFound` if there is none; `InvalidInput` for a path that leads nowhere or a new `name`; `InvalidConfig` if the result would be wrong: the file is
     /// then as it was.
     pub fn update(&self, name: &str, changes: &[Change]) -> Result<BackendConfig> {
+        self.update_if(name, changes, |_| Ok(()))
+    }
+
+    /// As [`ConfigStore::update`], if `check` likes the result, such as [`ConfigStore::opens`].
+    ///
+    /// # Errors
+    /// As [`ConfigStore::update`]; what `check` answers: the file is then as it was.
+    pub fn update_if<F>(&self, name: &str, changes: &[Change], check: F) -> Result<BackendConfig>
+    where
+        F: FnOnce(&BackendConfig) -> Result<()>,
+    {
         let _lock = Lock::of(&self.prepared()?)?;
         let path = self.find(name)?;
         let (document, _) = Document::read(&path)?;
@@ -137,8 +151,23 @@ impl ConfigStore {
         if config.name != name {
             return Err(Error::new(ErrorKind::InvalidInput, "a backend keeps its name: make a new one"));
         }
-        file::replace(&path, &checked_text(&config, document.format())?)?;
+        let text = checked_text(&config, document.format())?;
+        check(&config)?;
+        file::replace(&path, &text)?;
         Ok(config)
+    }
+
+    /// Whether the backend that `config` describes takes it. One whose variables are not set yet cannot be judged, and passes.
+    ///
+    /// # Errors
+    /// `InvalidConfig` that names the key, and never shows a value.
+    pub fn opens(&self, config: &BackendConfig) -> Result<()> {
+        let text = checked_text(config, Format::Yaml)?;
+        let document = Document::from_text(format!("backend {}", shown_name(config)), Format::Yaml, text)?;
+        match load::resolve(&document, &config.name, PathBuf::new(), &self.variables) {
+            Ok(loaded) => validate(&loaded.config, Arc::new(SystemClock)).map(drop),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Removes the configuration. What the backend keeps stays where it is.

@@ -42,8 +42,8 @@ struct Inner {
 }
 
 impl ReadReport {
-    pub(crate) fn telling(listener: impl Fn(&Replica, &Trouble) + Send + Sync + 'static) -> Self {
-        Self { inner: Arc::default(), listener: Some(Arc::new(listener)) }
+    pub(crate) fn telling(self, listener: impl Fn(&Replica, &Trouble) + Send + Sync + 'static) -> Self {
+        Self { inner: self.inner, listener: Some(Arc::new(listener)) }
     }
 
     pub(crate) fn trouble(&self, replica: &Replica, offset: u64, len: u64, err: &backend_core::Error) {

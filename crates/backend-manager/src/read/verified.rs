@@ -141,7 +141,7 @@ async fn rescue(replicas: &[Replica], report: &ReadReport, chunk: &Chunk, from: 
     for index in (1..=n).map(|step| (from + step) % n) {
         let replica = &replicas[index];
         let result = match replica.is_bad(chunk.offset, chunk.len) && index != from {
-            true => continue,
+            true => Err(Error::new(ErrorKind::Integrity, "this chunk is known to be bad here")),
             false => feeder::alone(replica, chunk).await,
         };
         match result.and_then(|bytes| chunk.verify(&bytes).map(|()| bytes).map_err(|_| bad())) {

@@ -38,7 +38,10 @@ pub(super) async fn run(manager: &Manager, wanted: Wanted, output: &Output) -> O
         };
         let receipt = progress::watch(output, &activity, manager.add(input(path), &request)).await?;
         if let Some(folder) = &receipt.embedded {
-            output.remark(format_args!("no backend is configured: made a local store in {}", output::escape(&folder.to_string_lossy())));
+            output.remark(format_args!(
+                "no backend is configured: made a local store in {}",
+                output::escape(&folder.to_string_lossy())
+            ));
         }
         show(&receipt, output)?;
         if receipt.is_partial() {
@@ -58,7 +61,9 @@ pub(super) async fn cid(path: &Path, import: &Import, output: &Output) -> Outcom
     };
     let name = progress::watch(output, &activity, backend_manager::name(input(path), &request)).await?;
     match output.json {
-        true => output.json(&json!({ "cid": name.cid.to_string(), "size": name.size, "files": name.files, "kind": kind(name.kind) }))?,
+        true => output.json(
+            &json!({ "cid": name.cid.to_string(), "size": name.size, "files": name.files, "kind": kind(name.kind) }),
+        )?,
         false => output.line(name.cid)?,
     }
     Ok(Exit::Ok)
@@ -98,7 +103,9 @@ fn show(receipt: &Receipt, output: &Output) -> Result<(), Failure> {
         let state = it.state.map_or("failed", |state| state.as_str());
         let evidence = it.evidence.map_or("", |evidence| evidence.as_str());
         let existed = if it.existed { "(was there)" } else { "" };
-        output.remark(format_args!("  {:16} {state:10} {evidence} {existed}", output::escape(&it.backend)).to_string().trim_end());
+        output.remark(
+            format_args!("  {:16} {state:10} {evidence} {existed}", output::escape(&it.backend)).to_string().trim_end(),
+        );
         if let Some(err) = &it.error {
             output.remark(format_args!("  {:16} {}", "", output::escape(err.message())));
         }

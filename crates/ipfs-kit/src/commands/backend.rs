@@ -29,6 +29,7 @@ fn stored(command: Backend, store: &ConfigStore, output: &Output) -> Outcome {
     match command {
         Backend::Create { name, kind, set } => {
             let config = config::build(&name, &kind, &changes(&set, &[])?)?;
+            store.opens(&config)?;
             let file = store.create(&config)?;
             match output.json {
                 true => output.json(&shown(&config)?)?,
@@ -37,9 +38,15 @@ fn stored(command: Backend, store: &ConfigStore, output: &Output) -> Outcome {
         }
         Backend::List => list(store, output)?,
         Backend::Show { name } => show(&store.raw(&name)?, output)?,
-        Backend::Update { name, set, unset } => show(&store.update(&name, &changes(&set, &unset)?)?, output)?,
+        Backend::Update { name, set, unset } => {
+            let config = store.update_if(&name, &changes(&set, &unset)?, |config| store.opens(config))?;
+            show(&config, output)?;
+        }
         Backend::Remove { name, consent } => {
-            store.raw(&name).map(drop).or_else(|err| if err.kind() == ErrorKind::NotFound { Err(err) } else { Ok(()) })?;
+            store
+                .raw(&name)
+                .map(drop)
+                .or_else(|err| if err.kind() == ErrorKind::NotFound { Err(err) } else { Ok(()) })?;
             confirm(&format!("forget the backend {name}? what it keeps stays where it is"), consent.yes)?;
             store.remove(&name)?;
             match output.json {
@@ -55,7 +62,8 @@ fn stored(command: Backend, store: &ConfigStore, output: &Output) -> Outcome {
 fn changes(set: &[String], unset: &[String]) -> Result<Vec<Change>, Failure> {
     let mut changes = Vec::new();
     for it in set {
-        let (path, text) = it.split_once('=').ok_or_else(|| Error::new(ErrorKind::InvalidInput, "--set takes KEY=VALUE"))?;
+        let (path, text) =
+            it.split_once('=').ok_or_else(|| Error::new(ErrorKind::InvalidInput, "--set takes KEY=VALUE"))?;
         changes.push(Change::Set { path: path.to_owned(), text: text.to_owned() });
     }
     changes.extend(unset.iter().map(|path| Change::Unset { path: path.clone() }));
@@ -64,7 +72,8 @@ fn changes(set: &[String], unset: &[String]) -> Result<Vec<Change>, Failure> {
 
 /// As JSON, with secrets masked: the type sees to that.
 fn shown(config: &BackendConfig) -> Result<Value, Failure> {
-    Ok(serde_json::to_value(config).map_err(|err| Error::new(ErrorKind::Internal, "cannot be shown").with_source(err))?)
+    Ok(serde_json::to_value(config)
+        .map_err(|err| Error::new(ErrorKind::Internal, "cannot be shown").with_source(err))?)
 }
 
 fn show(config: &BackendConfig, output: &Output) -> Result<(), Failure> {
@@ -117,7 +126,8 @@ fn list(store: &ConfigStore, output: &Output) -> Result<(), Failure> {
 fn types(output: &Output) -> Outcome {
     for it in descriptors()? {
         match output.json {
-            true => output.json(&json!({ "type": it.kind, "aliases": it.aliases, "summary": it.summary, "offers": it.offers }))?,
+            true => output
+                .json(&json!({ "type": it.kind, "aliases": it.aliases, "summary": it.summary, "offers": it.offers }))?,
             false => output.line(format_args!("{:14} {}", it.kind, it.summary))?,
         }
     }

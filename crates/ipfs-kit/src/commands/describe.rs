@@ -18,7 +18,8 @@ pub(super) fn run(output: &Output) -> Outcome {
 }
 
 fn backend(it: &backend_core::Descriptor) -> Value {
-    let offers: Map<String, Value> = it.offers.rows().into_iter().map(|(name, offered)| (name.to_owned(), offered.into())).collect();
+    let offers: Map<String, Value> =
+        it.offers.rows().into_iter().map(|(name, offered)| (name.to_owned(), offered.into())).collect();
     json!({
         "kind": it.kind,
         "aliases": it.aliases,

@@ -23,18 +23,20 @@ pub(super) async fn get(manager: &Manager, what: &str, to: Option<&Path>, force:
         Some(to) => to.to_owned(),
         None => last_part(what),
     };
-    let opts = ExportOptions { overwrite: force, progress: Progress::new() };
+    let report = ReadReport::default();
+    let opts = ExportOptions { overwrite: force, progress: Progress::new(), report: report.clone() };
     let work = manager.export(&target, &out, &opts);
-    let exported = progress::watch_one(output, &opts.progress, target.size, work).await?;
-    met(&exported.report, output);
+    let exported = progress::watch_one(output, &opts.progress, target.size, work).await;
+    met(&report, output);
+    let exported = exported?;
     match output.json {
         true => output.json(&json!({
             "cid": exported.cid.to_string(),
             "path": exported.path.to_string_lossy(),
             "files": exported.files,
             "size": exported.bytes,
-            "troubles": troubles(&exported.report),
-            "served": served(&exported.report),
+            "troubles": troubles(&report),
+            "served": served(&report),
         }))?,
         false => output.line(output::escape(&exported.path.to_string_lossy()))?,
     }
@@ -89,7 +91,8 @@ fn met(report: &ReadReport, output: &Output) {
     }
     let n = troubles.len() as u64 + report.more();
     if 0 < n {
-        let from: Vec<String> = report.by_backend().iter().map(|(name, bytes)| format!("{name} ({})", output::size(*bytes))).collect();
+        let from: Vec<String> =
+            report.by_backend().iter().map(|(name, bytes)| format!("{name} ({})", output::size(*bytes))).collect();
         output.remark(format_args!("{n} bad answers were met; verified bytes came from {}", from.join(", ")));
     }
 }

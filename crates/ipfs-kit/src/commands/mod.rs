@@ -41,10 +41,14 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Get { what, output: to, force } => {
             block_on(async { get::get(&open(home)?, &what, to.as_deref(), force, output).await })
         }
-        Command::Cat { what, range } => block_on(async { get::cat(&open(home)?, &what, range.as_deref(), output).await }),
+        Command::Cat { what, range } => {
+            block_on(async { get::cat(&open(home)?, &what, range.as_deref(), output).await })
+        }
         Command::Ls { what } => block_on(async { look::ls(&open(home)?, what.as_deref(), output).await }),
         Command::Stat { what } => block_on(async { look::stat(&open(home)?, &what, output).await }),
-        Command::Rm { what, consent } => block_on(async { remove::run(&open(home)?, &what, consent.yes, output).await }),
+        Command::Rm { what, consent } => {
+            block_on(async { remove::run(&open(home)?, &what, consent.yes, output).await })
+        }
         Command::Verify { what } => block_on(async { verify::run(&open(home)?, what.as_deref(), output).await }),
     }
 }
@@ -61,7 +65,8 @@ fn open(at: Option<PathBuf>) -> Result<Manager, Failure> {
 }
 
 fn profile_named(name: &str) -> Result<Profile, Failure> {
-    let unknown = || Error::new(ErrorKind::InvalidInput, format!("no profile is called {}", crate::output::escape(name)));
+    let unknown =
+        || Error::new(ErrorKind::InvalidInput, format!("no profile is called {}", crate::output::escape(name)));
     Ok(profile::by_name(name).ok_or_else(unknown)?)
 }
 

@@ -53,7 +53,12 @@ fn show(removed: &Removed, output: &Output) -> Result<(), Failure> {
         let words: Vec<String> = it.removals.iter().map(|(word, n)| format!("{n} {word}")).collect();
         output.remark(format_args!("  {:16} {}", output::escape(&it.backend), words.join(", ")));
         if let Some(err) = &it.error {
-            output.remark(format_args!("  {:16} {} could not be removed: {}", "", it.failed, output::escape(err.message())));
+            output.remark(format_args!(
+                "  {:16} {} could not be removed: {}",
+                "",
+                it.failed,
+                output::escape(err.message())
+            ));
         }
     }
     if 0 < removed.kept {

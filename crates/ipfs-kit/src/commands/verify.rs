@@ -38,7 +38,8 @@ pub(super) async fn run(manager: &Manager, what: Option<&str>, output: &Output) 
     let Totals { good, bad, unknown, bytes } = totals;
     match output.json {
         true => output.json(&json!({ "good": good, "bad": bad, "unknown": unknown, "bytes": bytes }))?,
-        false => output.line(format_args!("{good} good, {bad} bad, {unknown} not looked at, {} read", output::size(bytes)))?,
+        false => output
+            .line(format_args!("{good} good, {bad} bad, {unknown} not looked at, {} read", output::size(bytes)))?,
     }
     Ok(match (bad, unknown) {
         (0, 0) => Exit::Ok,

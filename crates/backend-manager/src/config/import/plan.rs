@@ -208,13 +208,15 @@ impl Planner<'_> {
         if name != given {
             warnings.push(format!("called {name} here"));
         }
-        let policies = self.policies.get_mut(&given).map(|(file, policy, used)| {
+        let policy = self.policies.get_mut(&given).map(|(file, policy, used)| {
             *used = true;
-            not_enforced(&mut warnings, file, policy);
-            policy.policies
+            (&*file, &*policy)
         });
-        let policies = policies.unwrap_or_default();
+        let policies = policy.map(|(_, policy)| policy.policies).unwrap_or_default();
         let mut outcome = translate::translate(&record, &name, policies, self.clock, &mut warnings);
+        if let (Outcome::Config(_), Some((file, policy))) = (&outcome, policy) {
+            not_enforced(&mut warnings, file, policy);
+        }
         if matches!(outcome, Outcome::Config(_)) {
             match self.taken.get(&name) {
                 Some(other) => outcome = Outcome::Skipped { why: format!("{} names it already", file::shown(other)) },
@@ -241,10 +243,8 @@ impl Planner<'_> {
 
 fn not_enforced(warnings: &mut Vec<String>, path: &Path, policy: &Translated) {
     if !policy.left.is_empty() {
-        let mut keys = Vec::new();
-        translate::not_taken(&mut keys, &policy.left);
         let file = path.file_name().map(|it| file::shown(Path::new(it))).unwrap_or_default();
-        warnings.push(format!("{file}: not enforced here, {}", keys.concat()));
+        warnings.push(format!("{file}: not enforced here: {}", translate::joined(&policy.left)));
     }
 }
 

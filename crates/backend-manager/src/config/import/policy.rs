@@ -25,9 +25,12 @@ pub(super) fn translate(source: &Map<String, Value>) -> Translated {
             "retention" => retention(fields, &mut result.policies),
             _ => &[],
         };
+        if used.is_empty() {
+            result.left.push(section.clone());
+            continue;
+        }
         let left = fields.iter().filter(|(key, value)| !used.contains(&key.as_str()) && !value.is_null());
-        let left = left.filter(|(key, _)| key.as_str() != "enabled");
-        result.left.extend(left.map(|(key, _)| format!("{section}.{key}")));
+        result.left.extend(left.filter(|(key, _)| *key != "enabled").map(|(key, _)| format!("{section}.{key}")));
     }
     result
 }

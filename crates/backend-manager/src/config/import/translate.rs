@@ -179,9 +179,14 @@ fn needs(sections: &Sections) -> String {
 }
 
 pub(super) fn not_taken<'k>(warnings: &mut Vec<String>, keys: impl IntoIterator<Item = &'k String>) {
-    let keys: Vec<String> =
-        keys.into_iter().map(|key| key.split('.').map(shown).collect::<Vec<_>>().join(".")).collect();
+    let keys = joined(keys);
     if !keys.is_empty() {
-        warnings.push(format!("not taken over: {}", keys.join(", ")));
+        warnings.push(format!("not taken over: {keys}"));
     }
+}
+
+/// Keys as they may be printed.
+pub(super) fn joined<'k>(keys: impl IntoIterator<Item = &'k String>) -> String {
+    let plain = |key: &String| key.split('.').map(shown).collect::<Vec<_>>().join(".");
+    keys.into_iter().map(plain).collect::<Vec<_>>().join(", ")
 }
