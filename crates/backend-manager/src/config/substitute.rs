@@ -128,3 +128,22 @@ pub(super) fn escape(text: &str) -> String {
     }
     result + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_escaped_comes_back(text in "[a$ {}:-]{0,12}(\\$\\{NAME\\})?[$x]{0,3}") {
+            let variables: Variables = [("NAME".to_owned(), "${NAME}".to_owned())].into_iter().collect();
+            // The one variable stands for its own spelling, so everything must come back as it was, unless a variable that is not set was meant.
+            match substitute(&escape(&text), &variables) {
+                Ok(back) => prop_assert_eq!(back, text),
+                Err(what) => prop_assert!(what.contains("environment variable a"), "{}: {}", text, what),
+            }
+        }
+    }
+}

@@ -1,7 +1,11 @@
-//! The configuration store: what it reads, refuses, shows and writes.
+//! The configuration store: what it reads, refuses, shows, writes and brings in.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panic")]
 
 mod common;
 mod files;
+mod import;
+mod import_apply;
+mod import_files;
 mod layers;
 mod resolving;
 mod schema;

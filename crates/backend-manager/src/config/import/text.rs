@@ -69,3 +69,30 @@ pub(super) fn secret(value: &Value) -> Result<Value, &'static str> {
     }
     Ok(crate::config::reference::escape(&substitute::escape(text)).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_references_where_they_can_be() {
+        let cases = [
+            (json!("secretref:environment:KEY"), Ok(json!("env:KEY"))),
+            (json!("environment:KEY"), Ok(json!("env:KEY"))),
+            (json!({"environment": "KEY"}), Ok(json!("env:KEY"))),
+            (json!("${KEY}"), Ok(json!("${KEY}"))),
+            (json!("plain"), Ok(json!("plain"))),
+            (json!("pa$$word"), Ok(json!("pa$$$$word"))),
+            (json!("env:literal"), Ok(json!("text:env:literal"))),
+            (json!("environment:not a name"), Ok(json!("environment:not a name"))),
+            (json!(12), Ok(json!(12))),
+            (json!("secretref:secure-config:x"), Err("is kept in a keyring of ipfs_kit_py")),
+            (json!("credential://iroh/x"), Err("is kept in a keyring of ipfs_kit_py")),
+        ];
+        for (theirs, ours) in cases {
+            assert_eq!(secret(&theirs), ours, "{theirs}");
+        }
+    }
+}

@@ -23,6 +23,8 @@ struct Sections {
     connection: Map<String, Value>,
     credentials: Map<String, Value>,
     operational: Map<String, Value>,
+    /// A secret is out of reach.
+    incomplete: bool,
 }
 
 /// What becomes of `record` under the name `name`.
@@ -48,7 +50,8 @@ pub(super) fn translate(
         return unsupported(format!("this build has no backend of type {canonical}{}", needs(&sections)));
     }
     let mut config = BackendConfig::registered(name, canonical.as_str());
-    config.enabled = record.enabled && !is_pretence(record, warnings) && !is_sample(record, warnings);
+    let (pretence, sample) = (is_pretence(record, warnings), is_sample(record, warnings));
+    config.enabled = record.enabled && !pretence && !sample && !sections.incomplete;
     config.description.clone_from(&record.description);
     config.tier = record.tier;
     config.connection = std::mem::take(&mut sections.connection);
@@ -114,7 +117,10 @@ fn put(sections: &mut Sections, field: &Field, name: &str, value: &Value, warnin
         Section::Operational => (&mut sections.operational, Ok(value.clone())),
     };
     match value {
-        Err(why) => warnings.push(format!("credentials.{} is to be set: {name} {why}", field.key)),
+        Err(why) => {
+            sections.incomplete = true;
+            warnings.push(format!("switched off until credentials.{} is set: {name} {why}", field.key));
+        }
         Ok(value) => match section.get(field.key) {
             Some(taken) if *taken != value => {
                 warnings.push(format!("not taken over: {name}, because {} is said already", field.key));
