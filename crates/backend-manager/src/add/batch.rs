@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::intent::{self, Todo};
 use super::place::Job;
 use crate::catalog::replicas::{self, Moved, ReplicaAt, Sidecar, Stored};
-use crate::catalog::{ContentNumber, transfers};
+use crate::catalog::{Catalog, ContentNumber, transfers};
 use crate::fault;
 use crate::fleet::Member;
 use crate::manager::Manager;
@@ -64,12 +64,14 @@ impl Manager {
             .flat_map(|(item, number)| members.iter().map(move |member| (item, *number, member)))
             .collect();
         let todos = intent::intend(self.catalog(), self.process(), &pairs).await?;
+        let mut leases = Leases::of(self.catalog(), &todos);
         let work =
             todos.into_iter().zip(&pairs).map(|(todo, (item, _, member))| self.carry_out(todo, item, member, progress));
         let outcomes: Vec<Outcome> = stream::iter(work).buffered(UPLOADS).collect().await;
         fault::point("before-evidence");
         let mut receipts =
             self.record(outcomes, pairs.iter().map(|(.., member)| member.name.clone()).collect()).await?.into_iter();
+        leases.held.clear();
         fault::point("after-evidence");
         let receipts = items.iter().map(|_| receipts.by_ref().take(members.len()).collect()).collect();
         Ok(Batch { numbers, receipts })
@@ -93,6 +95,38 @@ impl Manager {
             all.collect::<Result<Vec<_>>>()
         };
         self.catalog().write(work).await
+    }
+}
+
+/// The rows of uploads that are under way. Dropped before their outcome is recorded, they are left to whoever looks next: nobody waits for an upload
+/// whose future is gone.
+struct Leases {
+    catalog: Catalog,
+    held: Vec<ReplicaAt>,
+}
+
+impl Leases {
+    fn of(catalog: &Catalog, todos: &[Todo]) -> Self {
+        let held = todos.iter().filter_map(|todo| match todo {
+            Todo::Upload { at, .. } => Some(at.clone()),
+            _ => None,
+        });
+        Self { catalog: catalog.clone(), held: held.collect() }
+    }
+}
+
+impl Drop for Leases {
+    fn drop(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        if held.is_empty() {
+            return;
+        }
+        let release = move |conn: &Connection| {
+            held.iter().try_for_each(|at| replicas::unknown(conn, at, "given up", crate::manager::now()).map(drop))
+        };
+        if let Err(err) = self.catalog.post(release) {
+            tracing::warn!(error = %err, "begun uploads could not be given up");
+        }
     }
 }
 

@@ -113,3 +113,55 @@ fn read_chunk(file: &File, path: &Path, chunk: &Chunk) -> Result<Bytes> {
     chunk.verify(&bytes).map_err(|_| fingerprint::changed(path))?;
     Ok(bytes.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use ipld::profile::UNIXFS_V1_2025;
+    use std::sync::atomic::AtomicBool;
+
+    use super::super::{Job, name_file};
+    use super::*;
+
+    /// Names a file of 2.5 MiB, lets `change` have it, and reads it through its source.
+    async fn check(change: impl FnOnce(&Path), watched: bool) -> Result<usize> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, vec![7; 2_500_000]).unwrap();
+        let file = File::open(&path).unwrap();
+        let meta = file.metadata().unwrap();
+        let (progress, cancelled) = (backend_core::Progress::new(), AtomicBool::new(false));
+        let job = Job {
+            file: &file,
+            path: &path,
+            len: meta.len(),
+            profile: UNIXFS_V1_2025,
+            sha256: false,
+            progress: &progress,
+            cancelled: &cancelled,
+            spool: folder.path(),
+        };
+        let named = name_file(&job, 2).unwrap();
+        let fingerprint = watched.then(|| Fingerprint::of(&meta));
+        change(&path);
+        let source =
+            FileSource::new(Some(Arc::new(file)), path, fingerprint, (named.entry.cid, named.entry.size, named.dag));
+        let frames: Vec<Bytes> = source.open(0..2_500_000).await?.try_collect().await?;
+        Ok(frames.concat().len())
+    }
+
+    #[tokio::test]
+    async fn a_source_that_changed_is_never_lent() {
+        use std::io::Write;
+        let grow = |path: &Path| {
+            File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
+        };
+        let shrink = |path: &Path| File::options().write(true).open(path).unwrap().set_len(2_000_000).unwrap();
+        let alter =
+            |path: &Path| File::options().write(true).open(path).unwrap().write_all_at(b"x", 1_200_000).unwrap();
+        assert_eq!(check(|_| (), true).await.unwrap(), 2_500_000);
+        assert_eq!(check(grow, true).await.unwrap_err().kind(), ErrorKind::SourceChanged);
+        // Without a fingerprint the hashes alone find it.
+        assert_eq!(check(shrink, false).await.unwrap_err().kind(), ErrorKind::SourceChanged);
+        assert_eq!(check(alter, false).await.unwrap_err().kind(), ErrorKind::SourceChanged);
+    }
+}
