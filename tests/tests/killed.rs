@@ -89,6 +89,23 @@ fn a_folder_that_died_anywhere_is_made_good_by_the_next() {
 }
 
 #[test]
+fn an_add_that_died_can_be_removed_instead() {
+    for point in ["after-enter", "after-intent", "before-content", "after-content", "before-evidence", "after-evidence"]
+    {
+        let it = Journey::new();
+        std::fs::write(it.path("big"), noise(14, 2_500_000)).unwrap();
+        let store = it.backend("disk");
+        it.killed_at(point, ["add", "big"]);
+        let cid = it.ok(["cid", "big"]).text();
+        it.ok(["rm", &cid, "--yes"]);
+        check(&it, &store);
+        assert_eq!(objects(&store), 0, "{point}");
+        it.ok(["add", "big"]);
+        it.ok(["verify"]);
+    }
+}
+
+#[test]
 fn a_removal_that_died_anywhere_is_finished_by_the_next() {
     for point in ["after-unpin", "after-removing", "after-erase"] {
         let it = Journey::new();

@@ -8,8 +8,10 @@ use ipld::address;
 
 use crate::catalog::contents::{self, ContentKind, ContentRow};
 use crate::catalog::events::{self, Event, Verb};
-use crate::catalog::replicas::{self, License, Moved, ReplicaAt, ReplicaRow, ReplicaState, Sidecar};
-use crate::catalog::{ContentNumber, links, names, pins};
+use crate::catalog::replicas::{
+    self, Intended, Intent, License, Moved, ReplicaAt, ReplicaRow, ReplicaState, Seen, Sidecar,
+};
+use crate::catalog::{ContentNumber, links, names, pins, transfers};
 use crate::fault;
 use crate::layout;
 use crate::manager::{Manager, OWNER};
@@ -122,6 +124,9 @@ impl Manager {
                 .map(drop)?;
             return Ok(Some(Removal::Absent));
         }
+        if row.state == ReplicaState::Uploading {
+            return self.remove_begun(content, row).await;
+        }
         let epoch = match row.state {
             ReplicaState::Removing => row.epoch,
             _ => match self.begin(&at).await? {
@@ -146,6 +151,34 @@ impl Manager {
                 .map(drop)
             })
             .await?;
+        Ok(Some(removal))
+    }
+
+    /// An upload that ended without an answer: it is taken over, what it may have left is removed, and its row goes.
+    async fn remove_begun(&self, content: &ContentRow, row: ReplicaRow) -> Result<Option<Removal>> {
+        let intent = Intent {
+            replica: row.replica.clone(),
+            bytes: row.reserved,
+            process: self.process().clone(),
+            seen: Seen::Nothing,
+            now: crate::manager::now(),
+        };
+        let epoch = match self.catalog().write(move |conn| replicas::intend(conn, &intent)).await? {
+            Intended::Upload { epoch, .. } => epoch,
+            Intended::Busy { .. } => return Err(Error::new(ErrorKind::Unavailable, "another process is uploading it")),
+            _ => return Ok(None),
+        };
+        let id = row.replica.clone();
+        if let Some(begun) = self.catalog().read(move |conn| transfers::find(conn, &id)).await? {
+            self.fleet().member(&row.backend_name).await?.backend.discard(&begun.token).await?;
+        }
+        let removal = self.erase(content, &row).await?;
+        let at = ReplicaAt { replica: row.replica, epoch };
+        let forget = move |conn: &rusqlite::Connection| {
+            transfers::remove(conn, &at.replica)?;
+            replicas::abandon(conn, &at, "not wanted any more", crate::manager::now()).map(drop)
+        };
+        self.catalog().write(forget).await?;
         Ok(Some(removal))
     }
 
