@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use backend_core::{Batcher, Clock, Error, ErrorKind, Evidence, Locator, Metadata, Result};
+use futures::channel::oneshot;
 use rustix::fs::Stat;
 use tokio::task::{JoinError, JoinHandle};
 
@@ -45,8 +46,12 @@ pub(crate) const MAX_BATCH: u32 = 256;
 pub(crate) struct Store {
     files: Arc<Files>,
     commits: Batcher<commit::Task>,
+    steps: Batcher<Step>,
     clock: Arc<dyn Clock>,
 }
+
+/// A short piece of blocking work. Hundreds that wait at once run on one thread, one after the other: a thread for each costs more than the work.
+type Step = Box<dyn FnOnce() + Send>;
 
 /// What blocking threads share.
 #[derive(Debug)]
@@ -76,7 +81,20 @@ impl Store {
                 Ok(())
             })
         });
-        Self { files, commits, clock }
+        let steps = Batcher::new(MAX_BATCH as usize, |steps: Vec<Step>| {
+            blocking(move || {
+                steps.into_iter().for_each(|step| step());
+                Ok(())
+            })
+        });
+        Self { files, commits, steps, clock }
+    }
+
+    /// Runs `work` together with whatever else waits. What it makes is dropped with it when nobody waits any longer.
+    async fn step<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let (answer, mut answered) = oneshot::channel();
+        self.steps.submit(Box::new(move || drop(answer.send(work())))).await?;
+        told(answered.try_recv())
     }
 }
 
@@ -109,6 +127,14 @@ fn describe(at: Locator, seen: &Stat, evidence: Evidence, about: About) -> Metad
     meta.content_type = about.content_type;
     meta.labels = about.labels;
     meta
+}
+
+/// The answer of work that was shared with others.
+fn told<T>(answered: std::result::Result<Option<Result<T>>, oneshot::Canceled>) -> Result<T> {
+    match answered {
+        Ok(Some(answer)) => answer,
+        _ => Err(unsure(Error::new(ErrorKind::Internal, "the work ended without an answer"))),
+    }
 }
 
 /// Runs `work`, which may wait for the disk, where waiting is allowed. Dropping the answer does not stop it: see [`cancel`].

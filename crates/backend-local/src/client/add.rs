@@ -94,7 +94,7 @@ impl Store {
             }
         }
         let (files, content, order, cancel) = (self.files.clone(), content.clone(), order.clone(), cancel.clone());
-        blocking(move || {
+        self.step(move || {
             copying(&files, &begun.temp, &content, &order, &cancel).write(&frames, 0)?;
             finish(&files, begun, &content, order, cancel)
         })
@@ -104,7 +104,7 @@ impl Store {
     /// In a step of its own: what is refused is refused before the source is opened.
     async fn begin(&self, content: &Content, order: &Order) -> Result<Begun> {
         let (files, content, order) = (self.files.clone(), content.clone(), order.clone());
-        blocking(move || begin(&files, &content, &order)).await
+        self.step(move || begin(&files, &content, &order)).await
     }
 
     /// While one batch of frames is written the next one is gathered.

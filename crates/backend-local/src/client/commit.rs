@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use backend_core::{Error, ErrorKind, Removal, Result};
+use backend_core::{Error, Removal, Result};
 use futures::channel::oneshot;
 use rustix::fs::{FlockOperation, Mode, OFlags, Stat, flock, openat};
 
@@ -15,7 +15,7 @@ use super::add::Order;
 use super::cancel::Cancel;
 use super::root::Opened;
 use super::temp::{LOCK, Temp};
-use super::{Files, Store, erase, place};
+use super::{Files, Store, erase, place, told};
 use crate::error::{failed, unsure};
 use backend_core::Condition;
 
@@ -62,10 +62,7 @@ impl Store {
     pub(crate) async fn commit<T>(&self, task: impl FnOnce(Answer<T>) -> Task) -> Result<T> {
         let (answer, mut answered) = oneshot::channel();
         self.commits.submit(task(answer)).await?;
-        match answered.try_recv() {
-            Ok(Some(answer)) => answer,
-            _ => Err(unsure(Error::new(ErrorKind::Internal, "the act ended without an answer"))),
-        }
+        told(answered.try_recv())
     }
 }
 
