@@ -54,8 +54,8 @@ enum Task {
     },
     /// Measures what the README promises, against its peers, in one run.
     Bench {
-        /// Writes docs/BENCHMARKS.md.
-        #[arg(long)]
+        /// Writes docs/BENCHMARKS.md: a page with all rows.
+        #[arg(long, conflicts_with = "rows")]
         save: bool,
         /// Only these rows, by the names that `--list` prints; absent: all.
         #[arg(value_name = "ROW")]

@@ -7,6 +7,7 @@ mod contract;
 mod dependencies;
 mod files;
 pub(crate) mod leaves;
+mod links;
 mod source;
 mod territory;
 mod words;
@@ -44,7 +45,7 @@ type Rule = fn(&Tree) -> Result<Vec<Finding>>;
 /// # Errors
 /// If the tree cannot be read: that is no finding.
 pub fn findings(tree: &Tree) -> Result<Vec<Finding>> {
-    let rules: [Rule; 7] = [
+    let rules: [Rule; 8] = [
         files::findings,
         words::findings,
         leaves::findings,
@@ -52,6 +53,7 @@ pub fn findings(tree: &Tree) -> Result<Vec<Finding>> {
         territory::findings,
         dependencies::findings,
         contract::findings,
+        links::findings,
     ];
     let mut all = Vec::new();
     for rule in rules {

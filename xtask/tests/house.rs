@@ -90,7 +90,7 @@ fn every_rule_bites() {
         ("Cargo.toml", root.replace("[workspace.dependencies]", "[workspace.dependencies]\nleft-pad = \"1\"")),
         ("docs/CONTRACT.md", "C99 is tested by nobody.\n".to_owned()),
         ("docs/decisions/0009-long.md", "line\n".repeat(61)),
-        ("README.md", ["see crates.", "io\n"].concat()),
+        ("README.md", ["see crates.", "io and [that](docs/NONE.md)\n"].concat()),
     ];
     planted.iter().for_each(|(name, text)| tree.write(name, text).unwrap());
     fs::remove_file(tree.path("crates/backend-memory/src/error.rs")).unwrap();
@@ -110,6 +110,7 @@ fn every_rule_bites() {
         "C99 has no case",
         "0009-long.md: has 61 lines",
         "README.md:1: names a registry's host",
+        "README.md: links to docs/NONE.md",
     ];
     let unfound: Vec<&str> = wanted.into_iter().filter(|it| !said.contains(it)).collect();
     assert!(unfound.is_empty(), "not found: {unfound:?} in\n{said}");
