@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use backend_core::{Error, ErrorKind, Result, Settings};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `connection:` of a local store.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -31,7 +31,7 @@ pub struct Connection {
 }
 
 /// Where labels and the media type of content are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Labels {
     /// With the file if the file system can, else beside it.
@@ -46,7 +46,7 @@ pub enum Labels {
 }
 
 /// Whether an add waits until the disk has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sync {
     /// Nothing is answered before it would survive a power loss.
@@ -57,8 +57,8 @@ pub enum Sync {
 }
 
 /// Permissions, as octal text: `"0640"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Mode(u32);
 
 impl Mode {
@@ -77,6 +77,12 @@ impl TryFrom<String> for Mode {
             Ok(bits) if digits.len() == 3 && digits.bytes().all(|it| it.is_ascii_digit()) => Ok(Self(bits)),
             _ => Err("expected three octal digits in quotes, such as \"0640\""),
         }
+    }
+}
+
+impl From<Mode> for String {
+    fn from(mode: Mode) -> Self {
+        format!("{:04o}", mode.bits())
     }
 }
 
@@ -132,5 +138,23 @@ impl Connection {
             return wrong("folder_mode", "the owner must be able to read, write and enter");
         }
         Ok(connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Option<u32> {
+        Mode::try_from(text.to_owned()).ok().map(Mode::bits)
+    }
+
+    #[test]
+    fn modes_are_three_octal_digits() {
+        assert_eq!((check("0640"), check("640"), check("0777")), (Some(0o640), Some(0o640), Some(0o777)));
+        for text in ["", "0", "64", "00640", "1640", "688", "+40", "-40", "0o40", "rwx", "u=rw"] {
+            assert_eq!(check(text), None, "{text}");
+        }
+        assert_eq!(String::from(Mode(0o600)), "0600");
     }
 }

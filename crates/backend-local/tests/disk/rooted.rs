@@ -6,7 +6,7 @@ use std::path::Path;
 use backend_core::{ErrorKind, Power};
 use serde_json::json;
 
-use crate::common::{open, open_with, put, read, verbs};
+use crate::common::{add, open, open_with, put, read, verbs};
 
 async fn check(happens: impl Fn(&Path)) {
     let folder = tempfile::tempdir().unwrap();
@@ -46,6 +46,26 @@ async fn a_folder_that_was_replaced_is_no_empty_store() {
 #[tokio::test]
 async fn a_folder_that_was_moved_away_is_no_empty_store() {
     check(|root| fs::rename(root, root.with_extension("away")).unwrap()).await;
+}
+
+/// The folder goes away while the source of an add has not given its last byte.
+#[tokio::test]
+async fn an_add_never_ends_in_a_folder_that_is_no_longer_the_store() {
+    for len in [1000, 2 << 20] {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, away) = (folder.path().join("store"), folder.path().join("away"));
+        fs::create_dir(&root).unwrap();
+        let store = open(&root);
+        let (held, gate) = backend_testkit::Gate::before_the_end(&backend_testkit::random("held", len));
+        let adding = tokio::spawn(async move { add(&store, "a", &held).await });
+        std::future::poll_fn(|context| gate.poll_reached(context)).await;
+        fs::rename(&root, &away).unwrap();
+        fs::create_dir(&root).unwrap();
+        gate.open();
+        assert_eq!(adding.await.unwrap().unwrap_err().kind(), ErrorKind::InvalidConfig);
+        assert!(!away.join("a").exists());
+        assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
+    }
 }
 
 #[tokio::test]
