@@ -137,3 +137,22 @@ fn sync_folder_of(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     File::open(folder).and_then(|it| it.sync_all()).map_err(|err| io_error("folder", folder, "cannot be synced", err))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        create(&path, "first").unwrap();
+        assert_eq!(create(&path, "second").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(read_text(&path).unwrap().0, "first");
+        let other = folder.path().join("b");
+        keep_as(&path, &other).unwrap();
+        assert_eq!(keep_as(&path, &other).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(entries(folder.path(), 2).unwrap(), [path, other], "nothing unnamed is left");
+        assert_eq!(entries(folder.path(), 1).unwrap_err().kind(), ErrorKind::InvalidConfig);
+    }
+}
