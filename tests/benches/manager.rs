@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use backend_core::{AddOptions, Backend, Content, Locator, Result, Settings, StatOptions};
+use backend_core::{AddOptions, Backend, Content, ContentId, Key, Locator, Result, Settings, StatOptions};
 use backend_manager::config::Home;
 use backend_manager::{AddRequest, Input, Manager};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -27,7 +27,8 @@ async fn scene(home: &Path) -> Result<Scene> {
     manager.register("bare", leaf.clone()).await?;
     let body = bytes::Bytes::from_static(b"content");
     let content = Content::bytes(ipld::address::sha256(ipld::address::RAW, &body), body.clone());
-    let at = leaf.add(&content, &AddOptions::default()).await?.at;
+    let id = Some(ContentId::Key(Key::new("it")?));
+    let at = leaf.add(&content, &AddOptions { id, ..AddOptions::default() }).await?.at;
     let input = Input::Stream(futures::stream::iter([Ok(body)]).boxed());
     let request = AddRequest { to: vec!["bare".to_owned()], name: Some("it".to_owned()), ..AddRequest::default() };
     let cid = manager.add(input, &request).await?.cid;
