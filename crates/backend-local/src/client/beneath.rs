@@ -92,4 +92,18 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn no_folder_is_made_behind_a_link() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("out")).unwrap();
+        let root = std::fs::File::open(folder.path()).unwrap();
+        let mode = Mode::from_raw_mode(0o700);
+        assert!(make(root.as_fd(), "a/b", mode).is_ok());
+        // Not even when the link appears after the first look.
+        for made in [make(root.as_fd(), "out/x", mode), make_one(&OwnedFd::from(root), "out", mode)] {
+            assert!(matches!(made, Err(Errno::LOOP | Errno::NOTDIR)), "{made:?}");
+        }
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
 }

@@ -164,3 +164,35 @@ fn sweep_one(folder: &OwnedFd, name: &std::ffi::CStr) -> rustix::io::Result<()> 
     flock(&file, FlockOperation::NonBlockingLockExclusive)?;
     unlinkat(folder, name, AtFlags::empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::look::modified;
+    use super::super::root::Root;
+    use super::*;
+
+    fn check() -> (tempfile::TempDir, Temp) {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = Root::new(folder.path().to_owned(), false, 0o700).open().unwrap();
+        (folder, Temp::new(&opened, 0o600).unwrap())
+    }
+
+    #[test]
+    fn a_copy_that_was_swept_before_it_was_locked_is_not_ours() {
+        let (folder, temp) = check();
+        assert!(temp.lock().unwrap());
+        fs::remove_file(folder.path().join(TEMPS).join(temp.name())).unwrap();
+        assert!(!temp.lock().unwrap());
+    }
+
+    #[test]
+    fn a_copy_bears_the_time_to_the_nanosecond() {
+        let (_folder, temp) = check();
+        let before = SystemTime::now();
+        temp.stamp().unwrap();
+        let written = modified(&temp.stat().unwrap()).unwrap();
+        assert!(before <= written && written <= SystemTime::now());
+    }
+}

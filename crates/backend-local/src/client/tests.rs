@@ -44,14 +44,27 @@ async fn add(store: &Store, key: &str, len: u64) -> Result<Metadata> {
     store.add(&backend_testkit::random(key, len), at, order).await
 }
 
+/// In how many of the first hundred folders another add waits for its file and its folder only.
+async fn n_known(store: &Store, keys: &[String]) -> usize {
+    let mut n_known = 0;
+    for key in &keys[..100] {
+        let before = store.files.syncs.counts().0;
+        add(store, key, 10).await.unwrap();
+        n_known += usize::from(store.files.syncs.counts().0 - before == 2);
+    }
+    n_known
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_adds_share_few_syncs() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path(), "full");
-    let keys: Vec<String> = (0..200).map(|n| format!("{}/{n}", n % 10)).collect();
+    let keys: Vec<String> = (0..200).map(|n| format!("{}/{n}", n % 100)).collect();
     try_join_all(keys.iter().map(|key| add(&store, key, 4096))).await.unwrap();
     let (files, systems) = store.files.syncs.counts();
     assert!(0 < systems && files + systems < 60, "{files} of files and {systems} of the system for 200 adds");
+    let known = n_known(&store, &keys).await;
+    assert!(90 <= known, "of 100 folders only {known} are known to be durable");
 }
 
 #[tokio::test]
@@ -85,6 +98,24 @@ async fn without_sync_the_disk_is_never_waited_for() {
         add(&store, "a/b", len).await.unwrap();
     }
     assert_eq!(store.files.syncs.counts(), (0, 0));
+}
+
+/// The folder goes away between the beginning of a verb and its answer.
+#[test]
+fn nothing_negative_is_said_of_a_folder_that_is_no_longer_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    std::fs::create_dir(&root).unwrap();
+    let store = store(&root, "full");
+    let opened = store.files.root.open().unwrap();
+    std::fs::rename(&root, folder.path().join("away")).unwrap();
+    std::fs::create_dir(&root).unwrap();
+    let not_found: Result<()> = Err(look::not_found(&Seen::Nothing));
+    assert_eq!(store.files.judge(&opened, not_found).unwrap_err().kind(), ErrorKind::InvalidConfig);
+    let (cancel, _guard) = cancel::cancel();
+    let (_, order) = order("a", backend_core::Condition::Always);
+    let erasing = commit::Erasing { opened, target: order.target, if_match: None, cancel };
+    assert_eq!(erase::erase(&store.files, &erasing).unwrap_err().kind(), ErrorKind::InvalidConfig);
 }
 
 /// A name that can be looked up and is spelt otherwise in the listing of its folder is what folding looks like from here. `/proc` has such names on

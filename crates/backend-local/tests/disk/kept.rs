@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use backend_core::{AddOptions, ContentId, ErrorKind, GetOptions, Key, Metadata, StatOptions};
+use backend_core::{AddOptions, Condition, ContentId, ErrorKind, GetOptions, Key, Metadata, StatOptions};
 use futures::TryStreamExt;
 use serde_json::json;
 
@@ -74,6 +74,32 @@ async fn an_etag_never_comes_back() {
         assert!(seen.insert(put(&store, "a", n.to_string().repeat(8).get(..8).unwrap()).await.unwrap().etag), "{n}");
         remove(&store, "a").await.unwrap();
     }
+}
+
+/// Both looked before either wrote. They are two instances, as in two processes: only the lock on the disk stands between them.
+#[tokio::test]
+async fn of_two_that_saw_the_same_etag_one_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let etag = put(&open(folder.path()), "a", "old").await.unwrap().etag.unwrap();
+    let (mut adding, mut gates) = (Vec::new(), Vec::new());
+    for n in 0..2 {
+        let (held, gate) = backend_testkit::Gate::before_the_end(&backend_testkit::random(&n.to_string(), 100_000));
+        let (store, etag) = (open(folder.path()), etag.clone());
+        let id = Some(ContentId::Key(Key::new("a").unwrap()));
+        let opts = AddOptions { id, condition: Condition::IfMatch(etag), ..AddOptions::default() };
+        adding.push(tokio::spawn(async move { store.add(&held, &opts).await.map_err(|err| err.kind()) }));
+        std::future::poll_fn(|context| gate.poll_reached(context)).await;
+        gates.push(gate);
+    }
+    gates.iter().for_each(backend_testkit::Gate::open);
+    let mut n_written = 0;
+    for answer in adding {
+        match answer.await.unwrap() {
+            Ok(_) => n_written += 1,
+            Err(kind) => assert_eq!(kind, ErrorKind::Precondition),
+        }
+    }
+    assert_eq!(n_written, 1);
 }
 
 #[tokio::test]
