@@ -157,4 +157,40 @@ mod tests {
         }
         assert_eq!(String::from(Mode(0o600)), "0600");
     }
+
+    #[derive(Debug)]
+    struct NoClock;
+
+    #[async_trait::async_trait]
+    impl backend_core::Clock for NoClock {
+        fn now(&self) -> std::time::SystemTime {
+            std::time::SystemTime::UNIX_EPOCH
+        }
+
+        fn monotonic(&self) -> std::time::Duration {
+            std::time::Duration::ZERO
+        }
+
+        async fn sleep(&self, _: std::time::Duration) {}
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_its_key() {
+        let cases = [
+            (serde_json::json!({}), "path"),
+            (serde_json::json!({ "path": "relative/canary" }), "connection.path"),
+            (serde_json::json!({ "path": "~/canary" }), "connection.path"),
+            (serde_json::json!({ "path": "/x", "file_mode": "0400" }), "connection.file_mode"),
+            (serde_json::json!({ "path": "/x", "file_mode": 600 }), "connection.file_mode"),
+            (serde_json::json!({ "path": "/x", "folder_mode": "0600" }), "connection.folder_mode"),
+            (serde_json::json!({ "path": "/x", "labels": "canary" }), "connection.labels"),
+            (serde_json::json!({ "path": "/x", "sync": false }), "connection.sync"),
+        ];
+        for (connection, key) in cases {
+            let settings = Settings::new("usb", connection, std::sync::Arc::new(NoClock));
+            let err = Connection::from_settings(&settings).unwrap_err();
+            assert_eq!(err.kind(), ErrorKind::InvalidConfig, "{err}");
+            assert!(err.message().contains(key) && !err.message().contains("canary"), "{err}");
+        }
+    }
 }

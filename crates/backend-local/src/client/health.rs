@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backend_core::{ErrorKind, Health, Power, Result, Scope, Usage};
-use rustix::fs::{Access, AtFlags, StatVfsMountFlags, accessat, fstatvfs};
+use rustix::fs::{Access, AtFlags, accessat, fstatvfs};
 use rustix::io::Errno;
 
 use super::root::Opened;
@@ -66,11 +66,9 @@ fn writes(opened: &Opened) -> (Power, Option<&'static str>) {
         Ok(disk) => disk,
         Err(errno) => return fails(failed("look", errno).kind(), "the disk does not say how full it is"),
     };
-    if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
-        return fails(ErrorKind::Denied, "the file system is mounted read-only");
-    }
     match accessat(opened.folder(), ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
         Ok(()) => {}
+        Err(Errno::ROFS) => return fails(ErrorKind::Denied, "the file system is mounted read-only"),
         Err(Errno::ACCESS | Errno::PERM) => {
             return fails(ErrorKind::Denied, "the folder's permissions do not allow writing");
         }

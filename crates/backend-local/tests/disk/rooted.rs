@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use backend_core::{ErrorKind, Power};
+use backend_core::{ErrorKind, ListOptions, Power};
+use futures::TryStreamExt;
 use serde_json::json;
 
 use crate::common::{add, open, open_with, put, read, verbs};
@@ -66,6 +67,21 @@ async fn an_add_never_ends_in_a_folder_that_is_no_longer_the_store() {
         assert!(!away.join("a").exists());
         assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
     }
+}
+
+/// The end of a listing says that nothing more is there.
+#[tokio::test]
+async fn a_listing_does_not_end_well_in_a_folder_that_is_no_longer_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    fs::create_dir(&root).unwrap();
+    (0..600).for_each(|n| fs::write(root.join(n.to_string()), "").unwrap());
+    let mut entries = open(&root).list(&ListOptions::default());
+    assert!(entries.try_next().await.unwrap().is_some());
+    fs::rename(&root, folder.path().join("away")).unwrap();
+    fs::create_dir(&root).unwrap();
+    let err = entries.try_for_each(|_| async { Ok(()) }).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::InvalidConfig);
 }
 
 #[tokio::test]
