@@ -9,6 +9,7 @@
 mod add;
 pub mod catalog;
 pub mod config;
+mod erase;
 mod export;
 mod fault;
 mod find;

@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use backend_core::{Addressing, Error, ErrorKind, Locator, Removal, RemoveOptions, Result};
+use backend_core::{Error, ErrorKind, Result};
 use ipld::Cid;
 use ipld::address;
 
 use crate::catalog::contents::{self, ContentKind, ContentRow};
-use crate::catalog::events::{self, Event, Verb};
-use crate::catalog::replicas::{
-    self, Intended, Intent, License, Moved, ReplicaAt, ReplicaRow, ReplicaState, Seen, Sidecar,
-};
-use crate::catalog::{ContentNumber, links, names, pins, transfers};
+use crate::catalog::replicas;
+use crate::catalog::{ContentNumber, links, names, pins};
 use crate::fault;
-use crate::layout;
 use crate::manager::{Manager, OWNER};
 use crate::views::{Removed, RemovedCopies, removal_word};
 
@@ -111,104 +107,6 @@ impl Manager {
             }
         }
         Ok(())
-    }
-
-    /// `None`: it is not ours, or somebody wants it after all.
-    async fn remove_copy(&self, content: &ContentRow, row: ReplicaRow) -> Result<Option<Removal>> {
-        let now = crate::manager::now();
-        let at = ReplicaAt { replica: row.replica.clone(), epoch: row.epoch };
-        if matches!(row.state, ReplicaState::Planned) {
-            self.catalog()
-                .write(move |conn| replicas::abandon(conn, &at, "not wanted any more", now))
-                .await
-                .map(drop)?;
-            return Ok(Some(Removal::Absent));
-        }
-        if row.state == ReplicaState::Uploading {
-            return self.remove_begun(content, row).await;
-        }
-        let epoch = match row.state {
-            ReplicaState::Removing => row.epoch,
-            _ => match self.begin(&at).await? {
-                Moved::Won(epoch) => epoch,
-                Moved::Lost => return Ok(None),
-            },
-        };
-        fault::point("after-removing");
-        let removal = self.erase(content, &row).await?;
-        fault::point("after-erase");
-        let at = ReplicaAt { replica: row.replica, epoch };
-        let (cid, backend) = (content.content.cid, row.backend_name);
-        self.catalog()
-            .write(move |conn| {
-                let now = crate::manager::now();
-                let _ = replicas::removed(conn, &at, removal, now)?;
-                let body = format!("{{\"removal\":\"{}\"}}", removal_word(removal));
-                events::append(
-                    conn,
-                    &Event { at: now, verb: Verb::Removed, cid: Some(cid), backend: Some(backend), body },
-                )
-                .map(drop)
-            })
-            .await?;
-        Ok(Some(removal))
-    }
-
-    /// An upload that ended without an answer: it is taken over, what it may have left is removed, and its row goes.
-    async fn remove_begun(&self, content: &ContentRow, row: ReplicaRow) -> Result<Option<Removal>> {
-        let intent = Intent {
-            replica: row.replica.clone(),
-            bytes: row.reserved,
-            process: self.process().clone(),
-            seen: Seen::Nothing,
-            now: crate::manager::now(),
-        };
-        let epoch = match self.catalog().write(move |conn| replicas::intend(conn, &intent)).await? {
-            Intended::Upload { epoch, .. } => epoch,
-            Intended::Busy { .. } => return Err(Error::new(ErrorKind::Unavailable, "another process is uploading it")),
-            _ => return Ok(None),
-        };
-        let id = row.replica.clone();
-        if let Some(begun) = self.catalog().read(move |conn| transfers::find(conn, &id)).await? {
-            self.fleet().member(&row.backend_name).await?.backend.discard(&begun.token).await?;
-        }
-        let removal = self.erase(content, &row).await?;
-        let at = ReplicaAt { replica: row.replica, epoch };
-        let forget = move |conn: &rusqlite::Connection| {
-            transfers::remove(conn, &at.replica)?;
-            replicas::abandon(conn, &at, "not wanted any more", crate::manager::now()).map(drop)
-        };
-        self.catalog().write(forget).await?;
-        Ok(Some(removal))
-    }
-
-    async fn begin(&self, at: &ReplicaAt) -> Result<Moved> {
-        let at = at.clone();
-        self.catalog()
-            .write(move |conn| replicas::begin_remove(conn, &at, &License::Unwanted, crate::manager::now()))
-            .await
-    }
-
-    /// Content first, sidecar last: what is there can always be verified.
-    async fn erase(&self, content: &ContentRow, row: &ReplicaRow) -> Result<Removal> {
-        let member = self.fleet().member(&row.backend_name).await?;
-        member.recognise(self.catalog(), &**self.fleet().clock()).await?;
-        let cid = content.content.cid;
-        let opts = RemoveOptions { if_match: None, all_versions: false };
-        let is_key = member.addressing() == Addressing::Key;
-        let sidecar = Locator::new(layout::sidecar(&cid)?).with_handle(row.sidecar_handle.clone());
-        if content.content.kind == ContentKind::Directory && member.addressing() != Addressing::Cid {
-            return member.backend.remove(&sidecar.with_handle(row.handle.clone()), &opts).await;
-        }
-        let at = match is_key {
-            true => Locator::new(layout::content(&cid)?),
-            false => Locator::new(cid),
-        };
-        let removal = member.backend.remove(&at.with_handle(row.handle.clone()), &opts).await?;
-        if row.sidecar == Sidecar::Present || (is_key && content.content.kind == ContentKind::File) {
-            member.backend.remove(&sidecar, &opts).await?;
-        }
-        Ok(removal)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading copies back: each from its own store alone, chunk by chunk, with the verdict in the catalog.
 
-use backend_core::{Error, ErrorKind, Evidence, Reads, Result};
+use backend_core::{Addressing, Error, ErrorKind, Evidence, GetOptions, Reads, Result, StatOptions};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use ipld::Cid;
@@ -127,10 +127,10 @@ impl Manager {
                 member.recognise_now(self.catalog()).await?;
                 match self.read_back(stored, &replica).await {
                     Err(err) if err.kind() == ErrorKind::NotFound => Finding::Missing,
-                    other => Finding::of(other?),
+                    other => other?,
                 }
             }
-            other => Finding::of(other?),
+            other => other?,
         };
         let proof = member.backend.info().reads == Reads::Own;
         let (state, evidence) = self.judge(&replica.row, &finding, proof).await?;
@@ -150,13 +150,26 @@ impl Manager {
         })
     }
 
-    /// Reads all of one copy: how many bytes were good, and which chunks were not.
-    async fn read_back(&self, stored: &Stored, replica: &Replica) -> Result<(u64, Vec<BadChunk>)> {
+    /// Looks at all of one copy: its length, every byte, and the sidecar without which it could not be verified elsewhere.
+    async fn read_back(&self, stored: &Stored, replica: &Replica) -> Result<Finding> {
         let content = &stored.row.content;
         if content.kind == ContentKind::Directory {
-            return self.read_back_nodes(stored, replica).await;
+            let (bytes, bad) = self.read_back_nodes(stored, replica).await?;
+            return Ok(Finding::of(bytes, bad));
         }
         let size = content.size.ok_or_else(|| Error::new(ErrorKind::NotFound, "its size is not known yet"))?;
+        let there = length(replica).await?;
+        let (bytes, mut bad) = self.read_back_bytes(stored, replica, size).await?;
+        if let Some(more) = there.and_then(|there| there.checked_sub(size)).filter(|more| 0 < *more) {
+            bad.push(BadChunk { offset: size, len: more });
+        }
+        match bad.is_empty() && !self.has_sidecar(stored, replica).await? {
+            true => Ok(Finding::Bad(bytes, bad)),
+            false => Ok(Finding::of(bytes, bad)),
+        }
+    }
+
+    async fn read_back_bytes(&self, stored: &Stored, replica: &Replica, size: u64) -> Result<(u64, Vec<BadChunk>)> {
         let clean = Replica { bad: Vec::new(), ..replica.clone() };
         let (mut at, mut good, mut bad) = (0, 0, Vec::new());
         loop {
@@ -173,6 +186,19 @@ impl Manager {
                 }
                 Some((err, None)) => return Err(err),
             }
+        }
+    }
+
+    /// Whether the inner nodes lie beside the content, where the store does not keep them by itself.
+    async fn has_sidecar(&self, stored: &Stored, replica: &Replica) -> Result<bool> {
+        let keeps = replica.backend.info().addressing == Addressing::Cid;
+        if keeps || stored.row.content.kind != ContentKind::File {
+            return Ok(true);
+        }
+        match self.read_back_nodes(stored, replica).await {
+            Ok((_, bad)) => Ok(bad.is_empty()),
+            Err(err) if err.kind() == ErrorKind::NotFound => Ok(false),
+            Err(err) => Err(err),
         }
     }
 
@@ -208,6 +234,9 @@ impl Manager {
             Err(err) if err.kind() == ErrorKind::Integrity => return Ok((0, vec![BadChunk { offset: 0, len: 0 }])),
             Err(err) => return Err(err),
         };
+        if stored.dag.is_empty() {
+            return Err(Error::new(ErrorKind::Internal, "the catalog has no outboard to compare with"));
+        }
         let mut walk = stored.dag.walk();
         let mut bytes = 0;
         while let Some(node) = walk.next().await {
@@ -233,6 +262,15 @@ impl Manager {
     }
 }
 
+/// How long the store says the copy is. Where it cannot say, and for nothing at all, the copy is read: an empty file is looked at like any other.
+async fn length(replica: &Replica) -> Result<Option<u64>> {
+    if replica.backend.info().offers.stat {
+        return Ok(replica.backend.stat(&replica.at, &StatOptions::default()).await?.size);
+    }
+    let fetched = replica.backend.get(&replica.at, &GetOptions::default()).await?;
+    Ok(fetched.meta.size)
+}
+
 /// A copy that is shorter than it should be answers `InvalidRange`, or ends early.
 fn shows_a_bad_chunk(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Integrity | ErrorKind::InvalidRange)
@@ -247,7 +285,7 @@ enum Finding {
 }
 
 impl Finding {
-    fn of((bytes, bad): (u64, Vec<BadChunk>)) -> Self {
+    fn of(bytes: u64, bad: Vec<BadChunk>) -> Self {
         if bad.is_empty() { Finding::Good(bytes) } else { Finding::Bad(bytes, bad) }
     }
 }

@@ -17,6 +17,7 @@ use crate::catalog::replicas::{
     self, Epoch, Intended, Intent, Moved, ReplicaAt, ReplicaId, ReplicaRow, ReplicaState, Seen,
 };
 use crate::catalog::{Catalog, ContentNumber};
+use crate::erase::{self, Named};
 use crate::fault;
 use crate::fleet::Member;
 
@@ -136,7 +137,7 @@ async fn settle(
     let begun = std::time::Instant::now();
     let mut pause = Duration::from_millis(20);
     loop {
-        match step(catalog, wanted, answer).await {
+        match step(catalog, process, wanted, answer).await {
             Ok(Some(todo)) => return todo,
             Ok(None) if PATIENCE < begun.elapsed() => {
                 return Todo::No(Error::new(
@@ -160,6 +161,7 @@ async fn settle(
 /// `None`: ask again.
 async fn step(
     catalog: &Catalog,
+    process: &Process,
     (item, content, member): &(&Item, ContentNumber, &Member),
     answer: Intended,
 ) -> Result<Option<Todo>> {
@@ -170,7 +172,14 @@ async fn step(
             Ok(Some(Todo::Upload { at: ReplicaAt { replica, epoch }, look_first }))
         }
         Intended::Present(row) | Intended::Look(row) => look(catalog, item, member, row).await,
-        Intended::Busy { .. } | Intended::Removing => Ok(None),
+        Intended::Busy { .. } => Ok(None),
+        Intended::Removing => {
+            // Whoever began it may be dead: then it is finished here, and the name is free.
+            let named = Named { cid: *item.content.cid(), kind: item.kind };
+            let replica = ReplicaId { content: *content, backend: member.number, key: String::new() };
+            erase::finish(catalog, process, member, &named, &replica).await?;
+            Ok(None)
+        }
         Intended::QuotaExceeded { quota, used } => {
             let text = format!("{} may hold {quota} bytes and has {used}", member.name);
             Ok(Some(Todo::No(Error::new(ErrorKind::QuotaExceeded, text))))

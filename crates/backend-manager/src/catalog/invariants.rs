@@ -39,9 +39,9 @@ const RULES: &[Rule] = &[
             JOIN replicas r ON r.content_id = t.content_id AND r.backend_id = t.backend_id AND r.key = t.key WHERE r.state = 2",
     },
     Rule {
-        text: "only an upload has a worker",
+        text: "only an upload and a removal have a worker",
         broken: "SELECT 'content ' || content_id || ' on backend ' || backend_id || ' in state ' || state FROM replicas
-            WHERE worker IS NOT NULL AND state <> 1",
+            WHERE worker IS NOT NULL AND state NOT IN (1, 4)",
     },
     Rule {
         text: "what is verified was proved at some time",

@@ -38,5 +38,5 @@ pub use find::{
     Claimable, StateCursor, claimable, count, due, ending, find, of, page, page_of_backend, page_of_state, to_scrub,
 };
 pub use intend::{Intended, Intent, Planned, Seen, intend, plan};
-pub use remove::{License, Spare, abandon, begin_remove, forget, postpone, removed};
+pub use remove::{License, Spare, abandon, begin_remove, forget, leave_removal, postpone, removed, take_removal};
 pub use row::{BadChunk, Epoch, Moved, ReplicaAt, ReplicaId, ReplicaRow, ReplicaState, Sidecar};

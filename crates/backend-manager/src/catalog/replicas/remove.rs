@@ -4,10 +4,12 @@ use backend_core::{Error, ErrorKind, Removal, Result};
 use rusqlite::{Connection, named_params};
 
 use super::arrows::{after, arrow, cut};
+use super::find::find;
 use super::intend::raise_epoch;
 use super::row::{Moved, ReplicaAt, ReplicaId};
 use crate::catalog::backends::{Reserved, reserve};
 use crate::catalog::columns::Size;
+use crate::catalog::process::Process;
 use crate::catalog::{Timestamp, meta, pins, sql, transfers};
 
 /// Why a copy may be removed. It is held against the catalog in the very statement that begins the removal.
@@ -60,6 +62,26 @@ pub fn begin_remove(conn: &Connection, at: &ReplicaAt, license: &License, now: T
     }
 }
 
+/// Takes a begun removal on, so that others wait for it while this process lives. `Lost`: somebody who is alive carries it out.
+///
+/// # Errors
+/// What the catalog answers.
+pub fn take_removal(conn: &Connection, at: &ReplicaAt, process: &Process, now: Timestamp) -> Result<Moved> {
+    let held = find(conn, &at.replica)?.and_then(|row| row.worker).is_some_and(|worker| process.alive(&worker));
+    if held {
+        return Ok(Moved::Lost);
+    }
+    arrow(conn, at, now, "state = 4", "worker = :worker", named_params! { ":worker": process.worker() })
+}
+
+/// Leaves a begun removal to whoever comes next.
+///
+/// # Errors
+/// What the catalog answers.
+pub fn leave_removal(conn: &Connection, at: &ReplicaAt, now: Timestamp) -> Result<Moved> {
+    arrow(conn, at, now, "state = 4", "worker = NULL", &[])
+}
+
 /// The license as SQL. Copies on backends that are not active do not speak for others, and several in one domain are one.
 fn condition(license: &License) -> String {
     let proved = "SELECT COUNT(DISTINCT b.domain) FROM replicas o JOIN backends b ON b.id = o.backend_id
@@ -84,7 +106,7 @@ pub fn removed(conn: &Connection, at: &ReplicaAt, removal: Removal, now: Timesta
         Removal::Scheduled(wait) => after(now, Some(wait)),
         _ => None,
     };
-    let change = "state = 7, due_at = :due, bad_chunks = NULL";
+    let change = "state = 7, due_at = :due, bad_chunks = NULL, worker = NULL";
     arrow(conn, at, now, "state IN (4, 7)", change, named_params! { ":due": due })
 }
 
