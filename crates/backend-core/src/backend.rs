@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::id::{ContentId, Locator};
 use crate::reply::{Entry, Fetched, Health, Metadata, Removal, Usage};
 use crate::request::{AddOptions, GetOptions, ListOptions, Pin, RemoveOptions, ResumeToken, StatOptions};
+use crate::settings::Facts;
 
 /// A place that keeps content.
 ///
@@ -90,6 +91,16 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     async fn pin(&self, id: &ContentId, pin: &Pin) -> Result<Metadata> {
         let _ = (id, pin);
         Err(Error::unsupported("pin", &self.info().name))
+    }
+
+    /// Finds out what only the service can tell: whether it honours conditional writes, whether the bucket keeps versions. It may write and remove
+    /// objects of its own under our prefix, and leaves nothing behind. The answer is small, holds no secret, and is for `Settings.learnt` of the next
+    /// opening: [`Backend::info`] of this one stays as it is.
+    ///
+    /// # Errors
+    /// `Unsupported` where there is nothing to learn. Whatever the service answers: then nothing was learnt.
+    async fn probe(&self) -> Result<Facts> {
+        Err(Error::unsupported("probe", &self.info().name))
     }
 
     /// What the service counts.

@@ -44,5 +44,5 @@ pub use request::{
     Write,
 };
 pub use secret::Secret;
-pub use settings::{Clock, Settings, StateStore};
+pub use settings::{Clock, Facts, Settings, StateStore};
 pub use storage_type::StorageType;

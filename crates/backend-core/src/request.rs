@@ -127,7 +127,7 @@ pub struct Pin {
 pub struct RemoveOptions {
     /// Only if what is stored still has this etag; else `Precondition`. Offered where `Capabilities::if_match` is.
     pub if_match: Option<String>,
-    /// Every version of it, where the backend keeps versions; else the newest becomes invisible and the rest stays.
+    /// Every version of it; else the newest becomes invisible and the rest stays. Offered where `Capabilities::versions` is.
     pub all_versions: bool,
 }
 
@@ -142,7 +142,7 @@ pub struct ListOptions {
     pub after: Option<String>,
     /// Only what is pinned. Offered where `Capabilities::pin` is.
     pub pinned: bool,
-    /// Only what is in this state.
+    /// Only what is in this state. Another one than `Stored` is offered where `Capabilities::pin` is.
     pub status: Option<Status>,
     /// Also older versions. Offered where `Capabilities::versions` is.
     pub versions: bool,

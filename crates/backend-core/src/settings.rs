@@ -11,6 +11,9 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
+/// What [`Backend::probe`](crate::Backend::probe) found out, in the leaf's own shape.
+pub type Facts = Value;
+
 /// What a backend is opened with. The manager has already substituted variables and resolved references; nothing here reads the environment.
 #[derive(Clone)]
 pub struct Settings {
@@ -20,6 +23,11 @@ pub struct Settings {
     pub connection: Value,
     /// `credentials:` of the file: who we are. Never printed.
     pub credentials: Value,
+    /// What an earlier [`Backend::probe`](crate::Backend::probe) of this very connection answered. `Null`: nothing was learnt yet, so that nothing is
+    /// offered which only a probe could show.
+    pub learnt: Facts,
+    /// How long making a connection may take.
+    pub connect_timeout: Duration,
     /// Where refreshed tokens are kept, if the caller keeps any.
     pub state: Option<Arc<dyn StateStore>>,
     /// What time it is, and how to wait.
@@ -33,9 +41,20 @@ impl fmt::Debug for Settings {
 }
 
 impl Settings {
+    /// How long making a connection may take, unless the user says otherwise.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
     /// Settings with a connection only.
     pub fn new(name: impl Into<String>, connection: Value, clock: Arc<dyn Clock>) -> Self {
-        Self { name: name.into(), connection, credentials: Value::Null, state: None, clock }
+        Self {
+            name: name.into(),
+            connection,
+            credentials: Value::Null,
+            learnt: Value::Null,
+            connect_timeout: Self::CONNECT_TIMEOUT,
+            state: None,
+            clock,
+        }
     }
 
     /// `connection` as the leaf's own type. An absent section is the empty one.
@@ -44,6 +63,11 @@ impl Settings {
     /// `InvalidConfig` that names the key and, for an unknown key, the ones there are. The values are not shown.
     pub fn connection<T: DeserializeOwned>(&self) -> Result<T> {
         section(&self.name, "connection", &self.connection)
+    }
+
+    /// `learnt` as the leaf's own type. What cannot be read, because an older version of the leaf wrote it, is as if nothing was learnt.
+    pub fn learnt<T: DeserializeOwned + Default>(&self) -> T {
+        T::deserialize(&self.learnt).unwrap_or_default()
     }
 
     /// `credentials` as the leaf's own type. An absent section is the empty one.

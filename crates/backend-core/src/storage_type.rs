@@ -47,13 +47,19 @@ pub enum StorageType {
     Gdrive,
     /// GitHub.
     Github,
+    /// Google Cloud Storage.
+    Gcs,
+    /// Azure Blob Storage.
+    Azure,
+    /// WebDAV, and plain HTTP as far as it can.
+    Webdav,
     /// A plugin from outside of this workspace, under its canonical name.
     Other(&'static str),
 }
 
 impl StorageType {
     /// Every service of this workspace, in the order of the tables.
-    pub const ALL: [StorageType; 18] = [
+    pub const ALL: [StorageType; 21] = [
         StorageType::Memory,
         StorageType::Local,
         StorageType::S3,
@@ -72,6 +78,9 @@ impl StorageType {
         StorageType::Synapse,
         StorageType::Gdrive,
         StorageType::Github,
+        StorageType::Gcs,
+        StorageType::Azure,
+        StorageType::Webdav,
     ];
 
     /// The canonical name: what `type:` says in a configuration file.
@@ -95,6 +104,9 @@ impl StorageType {
             StorageType::Synapse => "synapse",
             StorageType::Gdrive => "gdrive",
             StorageType::Github => "github",
+            StorageType::Gcs => "gcs",
+            StorageType::Azure => "azure",
+            StorageType::Webdav => "webdav",
             StorageType::Other(name) => name,
         }
     }
