@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Backend, Content, ContentId, Entry, Error, Evidence, Fetched, GetOptions, Health, Info, ListOptions,
-    Locator, Metadata, Pin, Removal, RemoveOptions, Result, ResumeToken, StatOptions, Usage,
+    AddOptions, Backend, Content, ContentId, Entry, Error, Evidence, Facts, Fetched, GetOptions, Health, Info,
+    ListOptions, Locator, Metadata, Pin, Removal, RemoveOptions, Result, ResumeToken, StatOptions, Usage,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 
@@ -71,6 +71,10 @@ impl Backend for Guard {
     async fn pin(&self, id: &ContentId, pin: &Pin) -> Result<Metadata> {
         asked::pin(self.info(), id, pin)?;
         self.inner.pin(id, pin).await.map(modest)
+    }
+
+    async fn probe(&self) -> Result<Facts> {
+        self.inner.probe().await
     }
 
     async fn usage(&self) -> Result<Usage> {

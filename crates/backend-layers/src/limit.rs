@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Backend, Clock, Content, ContentId, Entry, Error, Fetched, GetOptions, Health, Info, ListOptions,
-    Locator, Metadata, Pin, RateClass, Removal, RemoveOptions, Result, ResumeToken, StatOptions, Usage,
+    AddOptions, Backend, Clock, Content, ContentId, Entry, Error, Facts, Fetched, GetOptions, Health, Info,
+    ListOptions, Locator, Metadata, Pin, RateClass, Removal, RemoveOptions, Result, ResumeToken, StatOptions, Usage,
 };
 use futures::stream::{BoxStream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -112,6 +112,10 @@ impl Backend for Limit {
 
     async fn pin(&self, id: &ContentId, pin: &Pin) -> Result<Metadata> {
         self.written(self.inner.pin(id, pin)).await
+    }
+
+    async fn probe(&self) -> Result<Facts> {
+        self.written(self.inner.probe()).await
     }
 
     async fn usage(&self) -> Result<Usage> {

@@ -25,13 +25,15 @@ pub enum Verb {
     List,
     /// `pin`.
     Pin,
+    /// `probe`.
+    Probe,
     /// `usage`.
     Usage,
 }
 
 impl Verb {
     /// Every verb that is counted, in the order of the contract.
-    pub const ALL: [Verb; 9] = [
+    pub const ALL: [Verb; 10] = [
         Verb::Health,
         Verb::Stat,
         Verb::Get,
@@ -40,6 +42,7 @@ impl Verb {
         Verb::Remove,
         Verb::List,
         Verb::Pin,
+        Verb::Probe,
         Verb::Usage,
     ];
 
@@ -54,6 +57,7 @@ impl Verb {
             Verb::Remove => "remove",
             Verb::List => "list",
             Verb::Pin => "pin",
+            Verb::Probe => "probe",
             Verb::Usage => "usage",
         }
     }

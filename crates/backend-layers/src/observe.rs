@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Backend, Clock, Content, ContentId, Entry, ErrorKind, Fetched, GetOptions, Health, Info, ListOptions,
-    Locator, Metadata, Pin, Power, Progress, Removal, RemoveOptions, Result, ResumeToken, StatOptions, Usage, Write,
+    AddOptions, Backend, Clock, Content, ContentId, Entry, ErrorKind, Facts, Fetched, GetOptions, Health, Info,
+    ListOptions, Locator, Metadata, Pin, Power, Progress, Removal, RemoveOptions, Result, ResumeToken, StatOptions,
+    Usage, Write,
 };
 use futures::stream::{BoxStream, StreamExt};
 
@@ -96,6 +97,10 @@ impl Backend for Observe {
         let (write, _sent) = self.counted(Verb::Pin, &pin.write);
         let pin = Pin { write, ..pin.clone() };
         self.shared.watch(Verb::Pin, Some(id), self.inner.pin(id, &pin)).await
+    }
+
+    async fn probe(&self) -> Result<Facts> {
+        self.shared.watch(Verb::Probe, None, self.inner.probe()).await
     }
 
     async fn usage(&self) -> Result<Usage> {

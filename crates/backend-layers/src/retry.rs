@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Addressing, Backend, Clock, Condition, Content, ContentId, Entry, Error, Fetched, GetOptions, Health,
-    Info, ListOptions, Locator, Metadata, Pin, Removal, RemoveOptions, Result, ResumeToken, StatOptions, Usage,
+    AddOptions, Addressing, Backend, Clock, Condition, Content, ContentId, Entry, Error, Facts, Fetched, GetOptions,
+    Health, Info, ListOptions, Locator, Metadata, Pin, Removal, RemoveOptions, Result, ResumeToken, StatOptions, Usage,
 };
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -135,6 +135,10 @@ impl Backend for Retry {
             Ok(meta) => Ok(meta),
             Err(err) => self.pin_again(id, &pin, err, &relay).await,
         }
+    }
+
+    async fn probe(&self) -> Result<Facts> {
+        self.repeat(None, Doubt::Repeat, || self.inner.probe()).await
     }
 
     async fn usage(&self) -> Result<Usage> {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Backend, Clock, Content, ContentId, Effect, Entry, Error, ErrorKind, Fetched, GetOptions, Health, Info,
-    ListOptions, Locator, Metadata, Pin, Power, Progress, Removal, RemoveOptions, Result, ResumeToken, StatOptions,
-    Usage, Write,
+    AddOptions, Backend, Clock, Content, ContentId, Effect, Entry, Error, ErrorKind, Facts, Fetched, GetOptions,
+    Health, Info, ListOptions, Locator, Metadata, Pin, Power, Progress, Removal, RemoveOptions, Result, ResumeToken,
+    StatOptions, Usage, Write,
 };
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
@@ -114,6 +114,10 @@ impl Backend for Timeout {
     async fn pin(&self, id: &ContentId, pin: &Pin) -> Result<Metadata> {
         let pin = Pin { write: with_own_progress(&pin.write), ..pin.clone() };
         self.sent(self.inner.pin(id, &pin), &pin.write.progress, None).await
+    }
+
+    async fn probe(&self) -> Result<Facts> {
+        self.answered(self.inner.probe()).await
     }
 
     async fn usage(&self) -> Result<Usage> {

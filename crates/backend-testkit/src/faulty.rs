@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Backend, ByteRange, Clock, Content, ContentId, Entry, Evidence, Fetched, GetOptions, Health, Info,
-    ListOptions, Locator, Metadata, Pin, Power, Removal, RemoveOptions, Result, ResumeToken, Scope, StatOptions, Usage,
+    AddOptions, Backend, ByteRange, Clock, Content, ContentId, Entry, Evidence, Facts, Fetched, GetOptions, Health,
+    Info, ListOptions, Locator, Metadata, Pin, Power, Removal, RemoveOptions, Result, ResumeToken, Scope, StatOptions,
+    Usage,
 };
 use futures::stream::{BoxStream, StreamExt};
 
@@ -205,6 +206,15 @@ impl Backend for Faulty {
         match fault {
             Some(Fault::Lie) => Ok(invented(Locator::new(id.clone()), None)),
             fault => after(fault.as_ref(), self.inner.pin(id, pin).await),
+        }
+    }
+
+    async fn probe(&self) -> Result<Facts> {
+        let fault = self.next(Verb::Probe);
+        self.before(fault.as_ref()).await?;
+        match fault {
+            Some(Fault::Lie) => Ok(Facts::Null),
+            fault => after(fault.as_ref(), self.inner.probe().await),
         }
     }
 

@@ -74,7 +74,7 @@ cases! { $
     unoffered: c04_verbs_that_are_not_offered_say_so, c05_options_that_are_not_offered_say_so;
     secret: c06_nothing_tells_a_secret;
     limits: c07_limits_are_held_before_the_first_byte;
-    health: c10_health_is_an_answer, c11_health_changes_nothing;
+    health: c10_health_is_an_answer, c11_health_changes_nothing, c12_a_probe_leaves_nothing_behind;
     stat: c15_what_add_answered_is_found_again, c16_what_is_absent_is_not_found, c17_the_handle_may_be_left_out;
     whole: c20_every_size_comes_back_whole, c21_large_content_streams, c22_the_same_content_again_is_ok,
         c23_another_content_replaces, c24_an_id_fits_the_store;

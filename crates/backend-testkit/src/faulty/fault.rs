@@ -23,6 +23,8 @@ pub enum Verb {
     List,
     /// [`backend_core::Backend::pin`].
     Pin,
+    /// [`backend_core::Backend::probe`].
+    Probe,
     /// [`backend_core::Backend::usage`].
     Usage,
 }
