@@ -2,15 +2,27 @@
 //!
 //! A dependency that is never named is dropped by the linker and registers nothing, silently; so each is named here and nowhere else.
 
+#[cfg(feature = "gateway")]
+use backend_gateway as _;
+#[cfg(feature = "ipfs")]
+use backend_ipfs as _;
 #[cfg(feature = "local")]
 use backend_local as _;
 #[cfg(feature = "memory")]
 use backend_memory as _;
+#[cfg(feature = "s3")]
+use backend_s3 as _;
 
 /// The types that this build must have registered, sorted.
 pub const EXPECTED: &[&str] = &[
+    #[cfg(feature = "gateway")]
+    "gateway",
+    #[cfg(feature = "ipfs")]
+    "ipfs",
     #[cfg(feature = "local")]
     "local",
     #[cfg(feature = "memory")]
     "memory",
+    #[cfg(feature = "s3")]
+    "s3",
 ];
