@@ -17,7 +17,13 @@ mod content;
 mod faulty;
 mod fixture;
 mod keeper;
+#[cfg(feature = "fake-kubo")]
+pub mod kubo;
 pub mod logs;
+#[cfg(feature = "fake-s3")]
+pub mod s3;
+#[cfg(feature = "real")]
+pub mod real;
 mod subject;
 mod suite;
 
