@@ -1,126 +1,168 @@
-//! The verbs: what each answers, and how content is named here.
+//! The verbs: what each asks of the node, and what its answer is worth.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Backend, ByteRange, Content, ContentId, Entry, Error, ErrorKind, Evidence, Fetched, Form, GetOptions,
-    Health, Info, ListOptions, Locator, Metadata, Power, Removal, RemoveOptions, Result, ResumeToken, Settings, Shape,
-    StatOptions, Status, StorageType, Usage,
+    AddOptions, Addressing, Backend, ByteRange, Condition, Content, ContentId, Entry, Error, ErrorKind, Evidence,
+    Fetched, Form, GetOptions, Health, Info, ListOptions, Locator, Metadata, Pin, Power, Removal, RemoveOptions,
+    Result, Scope, Settings, StatOptions, Status, StorageType, Usage, Write,
 };
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
-use ipld::{Block, address};
+use futures::{FutureExt, TryFutureExt};
+use ipld::plan::Plan;
+use ipld::{Cid, address};
 
-use crate::client::{Object, Parts, Sending, Store, compared, seal};
-use crate::config::{Connection, Naming};
-use crate::error::Fault;
+use crate::client::{Node, Pinned};
+use crate::config::{Config, OFFERS};
+use crate::error;
 
-/// An opened store in memory.
+/// A node, opened.
 pub struct Ipfs {
     info: Info,
-    store: Arc<Store>,
+    node: Node,
     settings: Settings,
 }
 
 impl fmt::Debug for Ipfs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ipfs").field("name", &self.info.name).field("usage", &self.store.usage()).finish()
+        f.debug_struct("Ipfs").field("name", &self.info.name).field("node", &self.node).finish_non_exhaustive()
     }
 }
 
 impl Ipfs {
-    /// A new, empty store.
+    /// Opens a node: nothing is sent before the first verb.
     ///
     /// # Errors
     /// `InvalidConfig` for an unknown or unusable setting.
     pub fn open(settings: Settings) -> Result<Self> {
-        let rules = Connection::read(&settings)?;
-        let mut info = Info::new(StorageType::Ipfs, &settings.name, rules.addressing.into(), rules.offers());
-        info.limits.max_size = rules.max_bytes;
-        Ok(Self { info, store: Store::new(rules), settings })
-    }
-
-    /// The name under which the store keeps what `at` means.
-    fn name(&self, at: &Locator) -> Result<String> {
-        if at.version.is_some() && !self.info.offers.versions {
-            return Err(self.lacks("versions"));
-        }
-        match (self.store.rules.addressing, &at.id) {
-            (Naming::Key, ContentId::Key(key)) => Ok(key.to_string()),
-            (Naming::Key, ContentId::Cid(_)) => Err(Fault::Input("this store names content by key").into()),
-            (_, ContentId::Key(_)) => Err(Fault::Input("this store does not name content by key").into()),
-            (Naming::Cid, ContentId::Cid(cid)) => Ok(address::text(cid)),
-            (Naming::Assigned, ContentId::Cid(cid)) => {
-                let handle = self.store.handle(cid);
-                match at.handle.as_ref().is_none_or(|given| *given == handle) {
-                    true => Ok(handle),
-                    false => Err(Fault::Absent.into()),
-                }
-            }
-        }
-    }
-
-    /// The name under which `content` is to be kept.
-    fn name_for(&self, content: &Content, id: Option<&ContentId>) -> Result<String> {
-        let own = ContentId::from(*content.cid());
-        let id = id.unwrap_or(&own);
-        if id.cid().is_some() && *id != own {
-            return Err(Fault::Input("the id is the cid of other content").into());
-        }
-        self.name(&Locator::new(id.clone()))
+        let config = Config::read(&settings)?;
+        let node = Node::new(&settings, &config)?;
+        let mut info = Info::new(StorageType::Ipfs, &settings.name, Addressing::Cid, OFFERS);
+        info.exposure = config.exposure;
+        info.gate = Some(node.gate());
+        Ok(Self { info, node, settings })
     }
 
     fn lacks(&self, what: &'static str) -> Error {
         Error::unsupported(what, &self.info.name)
     }
 
-    /// Proves what can be proved of the bytes, and makes them an object.
-    async fn object(&self, content: &Content, parts: Parts, opts: &AddOptions) -> Result<(Object, Vec<Block>)> {
-        let digests = compared(content, &parts)?;
-        let blocks = match self.store.rules.addressing {
-            Naming::Cid => seal(content, &parts).await?,
-            _ => Vec::new(),
-        };
-        let proved = !blocks.is_empty() || !digests.is_empty();
-        let evidence = if proved { Evidence::Attested } else { Evidence::Acknowledged };
-        let object = Object::new(content, parts, evidence, self.settings.clock.now());
-        Ok((object.with(digests, opts.content_type.clone(), &opts.write, &blocks), blocks))
-    }
-
-    async fn send(&self, content: &Content, name: &str, sending: &mut Sending, opts: &AddOptions) -> Result<Metadata> {
-        let at = match self.store.rules.addressing {
-            Naming::Assigned => Locator::new(*content.cid()).with_handle(Some(name.to_owned())),
-            _ => Locator::new(opts.id.clone().unwrap_or_else(|| (*content.cid()).into())),
-        };
-        let parts = sending.receive(content, &opts.write, &at).await?;
-        let (object, blocks) = self.object(content, parts, opts).await?;
-        self.store.commit(name, object, blocks, &opts.condition)
-    }
-
-    fn file(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        let name = self.name(at)?;
-        let object = self.store.find(&name, at.version.as_deref(), opts.if_match.as_deref())?;
-        if object.shape == Shape::Tree {
-            return Err(Fault::Input("a tree is no file: ask for its blocks").into());
+    /// What `at` names.
+    fn cid(&self, at: &Locator) -> Result<Cid> {
+        match (&at.id, &at.version) {
+            (_, Some(_)) => Err(self.lacks("versions")),
+            (ContentId::Key(_), _) => Err(error::input("a node names content by CID, not by key")),
+            (ContentId::Cid(cid), None) => Ok(*cid),
         }
-        let range = opts.range.unwrap_or(ByteRange::From(0)).within(object.parts.len())?;
-        let meta = self.store.metadata(&name, &object, at.version.is_some());
-        let slices = object.parts.slices(range.clone()).filter(|slice| !slice.is_empty());
-        Ok(Fetched { meta, range, body: stream::iter(slices.map(Ok)).boxed() })
     }
 
-    fn block(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        let cid = at.id.cid().ok_or(Fault::Input("a block is named by its cid"))?;
-        if opts.range.is_some() || opts.if_match.is_some() {
-            return Err(Fault::Input("a block is read whole, and never changes").into());
+    fn check(&self, write: &Write) -> Result<()> {
+        match write {
+            Write { resume: Some(_), .. } => Err(self.lacks("resume")),
+            Write { labels, .. } if !labels.is_empty() => Err(self.lacks("labels")),
+            _ => Ok(()),
         }
-        let data: Bytes = self.store.block(&address::to_v1(cid))?;
-        let range = 0..data.len() as u64;
-        let meta = Metadata { size: Some(range.end), ..Metadata::new(at.clone(), Evidence::Attested) };
-        Ok(Fetched { meta, range, body: stream::iter((!data.is_empty()).then_some(Ok(data))).boxed() })
+    }
+
+    fn check_add(&self, content: &Content, opts: &AddOptions) -> Result<()> {
+        let own = ContentId::from(*content.cid());
+        match (&opts.condition, &opts.id) {
+            (Condition::Always, None) => {}
+            (Condition::Always, Some(id)) if *id == own => {}
+            (Condition::Always, Some(ContentId::Key(_))) => {
+                return Err(error::input("a node names content by CID, not by key"));
+            }
+            (Condition::Always, Some(_)) => return Err(error::input("the id is the CID of other content")),
+            (Condition::IfAbsent, _) => return Err(self.lacks("if_absent")),
+            _ => return Err(self.lacks("if_match")),
+        }
+        address::check_hash(content.cid()).map_err(|err| error::input("no node proves this hash").with_source(err))?;
+        self.check(&opts.write)
+    }
+
+    async fn block(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
+        if opts.range.is_some() {
+            return Err(error::input("a block is read whole"));
+        }
+        let cid = self.cid(at)?;
+        let block = self.node.block(&cid).await?;
+        address::verify(&cid, &block).map_err(error::broken)?;
+        let range = 0..block.len() as u64;
+        let meta = Metadata { size: Some(range.end), ..Metadata::new(at.clone(), Evidence::Acknowledged) };
+        Ok(Fetched { meta, range, body: once(block) })
+    }
+
+    async fn file(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
+        let cid = self.cid(at)?;
+        let root = self.node.block(&cid).await?;
+        let asked = opts.range.unwrap_or(ByteRange::From(0));
+        if cid.codec() == address::RAW {
+            address::verify(&cid, &root).map_err(error::broken)?;
+            let range = asked.within(root.len() as u64)?;
+            let bytes = root.slice(range.start as usize..range.end as usize);
+            return Ok(Fetched { meta: read(at, root.len() as u64), range, body: once(bytes) });
+        }
+        let size = self.size(&cid, &root)?;
+        let range = asked.within(size)?;
+        let mut plan = Plan::new(cid, Some(size), range.clone());
+        if let ipld::plan::Step::Need(needed) = plan.next().map_err(error::broken)? {
+            plan.feed(&needed, &root).map_err(error::broken)?;
+        }
+        Ok(Fetched { meta: read(at, size), range: range.clone(), body: self.node.file(plan, range) })
+    }
+
+    /// How long the file is whose root this is.
+    fn size(&self, cid: &Cid, root: &Bytes) -> Result<u64> {
+        if cid.codec() != address::DAG_PB {
+            return Err(error::input("it is no file: ask for its blocks"));
+        }
+        let mut plan = Plan::new(*cid, None, 0..u64::MAX);
+        if let ipld::plan::Step::Need(needed) = plan.next().map_err(error::broken)? {
+            plan.feed(&needed, root).map_err(error::broken)?;
+        }
+        plan.size().ok_or_else(|| error::input("it is no file: ask for its blocks"))
+    }
+
+    async fn store(&self, content: &Content, write: &Write) -> Result<Metadata> {
+        let (cid, progress) = (content.cid(), &write.progress);
+        let size = (content.shape() == backend_core::Shape::File).then(|| content.len());
+        let Some(pinned) = self.node.pinned(cid, None).await? else {
+            self.node.import(content, write.name.as_deref(), progress).await?;
+            return Ok(Metadata {
+                size,
+                existed: Some(false),
+                ..Metadata::new(ContentId::from(*cid), Evidence::Attested)
+            });
+        };
+        let evidence = match self.node.complete(&pinned.cid, progress).await {
+            Ok(()) => Evidence::Acknowledged,
+            Err(err) if err.kind() == ErrorKind::NotFound => {
+                self.node.mend(content, progress).await?;
+                Evidence::Attested
+            }
+            Err(err) => return Err(err),
+        };
+        Ok(Metadata { size, existed: Some(true), evidence, ..about(pinned) })
+    }
+}
+
+fn once(bytes: Bytes) -> backend_core::ByteStream {
+    stream::iter((!bytes.is_empty()).then_some(Ok(bytes))).boxed()
+}
+
+fn read(at: &Locator, size: u64) -> Metadata {
+    Metadata { size: Some(size), ..Metadata::new(at.clone(), Evidence::Acknowledged) }
+}
+
+/// What a pin says: that the node means to keep it. It reads nothing of it again.
+fn about(pinned: Pinned) -> Metadata {
+    let at = Locator::new(pinned.cid).with_handle(pinned.handle);
+    Metadata {
+        note: pinned.name.map(|name| format!("pinned as {}", backend_http::shown(&name))),
+        ..Metadata::new(at, Evidence::Acknowledged)
     }
 }
 
@@ -131,76 +173,94 @@ impl Backend for Ipfs {
     }
 
     async fn health(&self) -> Health {
-        let writes = match self.store.usage().free {
-            Some(0) => Power::Fails(ErrorKind::QuotaExceeded),
-            _ => Power::Unknown,
-        };
-        Health { identity: Some(self.store.identity.clone()), ..Health::new(Power::Works, writes, Duration::ZERO) }
+        let begun = self.settings.clock.monotonic();
+        let (identity, gateway) = futures::join!(self.node.identity(), self.node.gateway_answers());
+        let latency: Duration = self.settings.clock.monotonic().saturating_sub(begun);
+        match identity {
+            Ok((peer, version)) => {
+                let reads = gateway.as_ref().map_or_else(|err| Power::Fails(err.kind()), |()| Power::Works);
+                let note = gateway.err().map_or(version, |err| format!("the gateway: {}", err.message()));
+                let note = Some(backend_http::shown(&note)).filter(|note| !note.is_empty());
+                Health { identity: Some(peer), note, ..Health::new(reads, Power::Unknown, latency) }
+            }
+            Err(err) => {
+                let fails = Power::Fails(err.kind());
+                Health { note: Some(err.message().to_owned()), ..Health::new(fails, fails, latency) }
+            }
+        }
     }
 
     async fn stat(&self, at: &Locator, opts: &StatOptions) -> Result<Metadata> {
         if opts.link {
             return Err(self.lacks("link"));
         }
-        let name = self.name(at)?;
-        let object = self.store.find(&name, at.version.as_deref(), None)?;
-        Ok(self.store.metadata(&name, &object, at.version.is_some()))
+        let cid = self.cid(at)?;
+        let pinned = self.node.pinned(&cid, at.handle.as_deref()).await?;
+        let pinned = pinned.ok_or_else(|| error::absent("it is not pinned"))?;
+        Ok(Metadata { size: self.node.size(&cid).await?, ..about(pinned) })
     }
 
     async fn get(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
         match opts.form {
-            Form::File => self.file(at, opts),
-            Form::Block if !self.info.offers.block => Err(self.lacks("block")),
-            Form::Block => self.block(at, opts),
+            _ if opts.if_match.is_some() => Err(self.lacks("if_match")),
+            Form::File => self.file(at, opts).await,
+            Form::Block => self.block(at, opts).await,
             _ => Err(self.lacks("this form")),
         }
     }
 
     async fn add(&self, content: &Content, opts: &AddOptions) -> Result<Metadata> {
-        if content.shape() == Shape::Tree && self.store.rules.addressing != Naming::Cid {
-            return Err(Fault::Input("a tree is kept only by a store that names content by cid").into());
-        }
-        let name = self.name_for(content, opts.id.as_ref())?;
-        self.store.admit(&name, content.len(), &opts.condition)?;
-        let mut sending = self.store.begin(&name, content, opts.write.resume.as_ref())?;
-        let answer = self.send(content, &name, &mut sending, opts).await;
-        if answer.as_ref().map_or_else(|err| Sending::spoilt_by(err.kind()), |_| true) {
-            sending.give_up();
-        }
-        answer
-    }
-
-    async fn discard(&self, upload: &ResumeToken) -> Result<()> {
-        self.store.discard(upload);
-        Ok(())
+        self.check_add(content, opts)?;
+        self.store(content, &opts.write).boxed().await
     }
 
     async fn remove(&self, at: &Locator, opts: &RemoveOptions) -> Result<Removal> {
-        match self.name(at) {
-            Ok(name) => self.store.remove(&name, at.version.as_deref(), opts),
-            Err(err) if err.kind() == ErrorKind::NotFound => Ok(Removal::Absent),
-            Err(err) => Err(err),
+        match opts {
+            RemoveOptions { if_match: Some(_), .. } => return Err(self.lacks("if_match")),
+            RemoveOptions { all_versions: true, .. } => return Err(self.lacks("versions")),
+            _ => {}
+        }
+        let cid = self.cid(at)?;
+        match self.node.unpin(&cid, at.handle.as_deref()).await? {
+            true => Ok(Removal::Released),
+            false => Ok(Removal::Absent),
         }
     }
 
     fn list(&self, opts: &ListOptions) -> BoxStream<'static, Result<Entry>> {
         let refused = match opts {
-            ListOptions { pinned: true, .. } => Some(self.lacks("pin")),
             ListOptions { query: Some(_), .. } => Some(self.lacks("search")),
-            ListOptions { status: Some(status), .. } if *status != Status::Stored => Some(self.lacks("status")),
-            ListOptions { versions: true, .. } if !self.info.offers.versions => Some(self.lacks("versions")),
-            ListOptions { prefix: Some(_), .. } if self.store.rules.addressing != Naming::Key => {
-                Some(Fault::Input("only keys have prefixes").into())
-            }
+            ListOptions { versions: true, .. } => Some(self.lacks("versions")),
+            ListOptions { prefix: Some(_), .. } => Some(error::input("only keys have prefixes")),
+            ListOptions { after: Some(_), .. } => Some(error::input("a listing of a node has no cursors")),
             _ => None,
         };
-        match refused {
-            Some(err) => stream::once(async move { Err(err) }).boxed(),
-            None => self.store.list(opts),
+        match (refused, opts.status) {
+            (Some(err), _) => stream::once(async move { Err(err) }).boxed(),
+            // A node that works on a pin does so only as long as somebody waits for it.
+            (None, Some(status)) if status != Status::Stored => stream::empty().boxed(),
+            _ => {
+                let node = self.node.clone();
+                let pins = async move { node.pins().await }.try_flatten_stream();
+                pins.map(|pin| pin.map(|pin| Entry::Content { meta: about(pin), cursor: None })).boxed()
+            }
         }
     }
 
+    async fn pin(&self, id: &ContentId, pin: &Pin) -> Result<Metadata> {
+        let cid = self.cid(&Locator::new(id.clone()))?;
+        self.check(&pin.write)?;
+        if let Some(pinned) = self.node.pinned(&cid, None).await? {
+            return Ok(Metadata { existed: Some(true), ..about(pinned) });
+        }
+        self.node.pin(&cid, pin.write.name.as_deref(), &pin.write.progress).await?;
+        Ok(Metadata { existed: Some(false), ..Metadata::new(ContentId::from(cid), Evidence::Acknowledged) })
+    }
+
     async fn usage(&self) -> Result<Usage> {
-        Ok(self.store.usage())
+        let (used, limit) = self.node.usage().await?;
+        // The limit is a mark for the garbage collection, and may be passed; then it limits nothing.
+        let limit = Some(limit).filter(|limit| used <= *limit && *limit < u64::MAX);
+        Ok(Usage { used: Some(used), free: limit.map(|limit| limit - used), limit, ..Usage::of(Scope::Store) })
     }
 }

@@ -1,58 +1,61 @@
-//! What a user can set: how content is named, whether versions are kept, how much fits.
+//! What a user can set: where the node is, who we are to it, and whether the world can read what it holds.
 
-use backend_core::{Addressing, Capabilities, ErrorKind, Result, Settings};
+use backend_core::{Capabilities, Error, ErrorKind, Exposure, Result, Secret, Settings};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
-/// What an instance offers with the default settings.
+use crate::address::Address;
+
+/// What an instance offers.
 pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
-    resume: true,
-    if_absent: true,
-    if_match: true,
+    resume: false,
+    if_absent: false,
+    if_match: false,
     range: true,
-    block: false,
+    block: true,
     remove: true,
     list: true,
-    pin: false,
+    pin: true,
     usage: true,
     versions: false,
     search: false,
-    labels: true,
+    labels: false,
     link: false,
 };
 
-/// The `connection:` section.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+/// `connection:` of a node.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Connection {
-    /// How content is named.
-    pub addressing: Naming,
-    /// Keep what is overwritten or removed as older versions. Only with `addressing: key`.
-    pub versions: bool,
-    /// The most bytes the store holds, begun uploads and older versions included. Unlimited if absent.
-    pub max_bytes: Option<u64>,
+    /// Where the node's RPC is: a URL, or a multiaddr such as `/ip4/127.0.0.1/tcp/5001`, `/dns4/node/tcp/443/https` or `/unix/run/ipfs.sock`.
+    pub api_url: String,
+    /// The gateway of the same node. Blocks are then read through it, which is about twice as fast. There is no default, and a public gateway does not
+    /// belong here: it serves what others hold.
+    pub gateway_url: Option<String>,
+    /// The node serves nobody else: it is offline, or in a private network. Otherwise what it holds counts as public.
+    pub private: bool,
 }
 
-/// How content is named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Naming {
-    /// By a key that the caller chooses, as on S3.
-    #[default]
-    Key,
-    /// By its CID: every block is hashed and kept, as on an IPFS node.
-    Cid,
-    /// By a handle that the store makes up, as on Matrix.
-    Assigned,
+impl Default for Connection {
+    fn default() -> Self {
+        Self { api_url: "http://127.0.0.1:5001".to_owned(), gateway_url: None, private: false }
+    }
 }
 
-/// The `credentials:` section: there is nothing to set.
+/// `credentials:` of a node, as its `API.Authorizations` has them: a token, or a name and a password. They are not sent to the gateway.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Credentials {}
+pub struct Credentials {
+    /// Sent as `Authorization: Bearer`.
+    pub token: Option<Secret>,
+    /// Sent, with the password, as `Authorization: Basic`.
+    pub username: Option<String>,
+    /// The password of `username`.
+    pub password: Option<Secret>,
+}
 
 /// Both sections, as the descriptor's schema shows them.
 #[derive(JsonSchema)]
@@ -66,35 +69,92 @@ pub(crate) fn schema() -> Schema {
     schema_for!(Sections)
 }
 
-impl Connection {
+/// Who we are to the node.
+#[derive(Debug, Clone)]
+pub(crate) enum Login {
+    None,
+    Bearer(Secret),
+    Basic(String, Secret),
+}
+
+/// Both sections, read and checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) api: Address,
+    pub(crate) gateway: Option<Address>,
+    pub(crate) login: Login,
+    pub(crate) exposure: Exposure,
+}
+
+impl Config {
     /// Reads and checks both sections.
     ///
     /// # Errors
     /// `InvalidConfig` that names the key.
     pub(crate) fn read(settings: &Settings) -> Result<Self> {
-        let _: Credentials = settings.credentials()?;
-        let connection: Self = settings.connection()?;
-        match connection.versions && connection.addressing != Naming::Key {
-            true => {
-                let why = format!("{}: connection.versions: only keys have versions", settings.name);
-                Err(backend_core::Error::new(ErrorKind::InvalidConfig, why))
+        let connection: Connection = settings.connection()?;
+        let credentials: Credentials = settings.credentials()?;
+        let wrong =
+            |key: &str, why: &str| Error::new(ErrorKind::InvalidConfig, format!("{}: {key}: {why}", settings.name));
+        let api = Address::parse(&connection.api_url).map_err(|why| wrong("connection.api_url", why))?;
+        let gateway = connection.gateway_url.as_deref().map(Address::gateway).transpose();
+        let login = match (credentials.token, credentials.username, credentials.password) {
+            (None, None, None) => Login::None,
+            (Some(token), None, None) => Login::Bearer(token),
+            (None, Some(name), Some(password)) => Login::Basic(name, password),
+            (Some(_), ..) => {
+                return Err(wrong("credentials", "expected a token, or a username and a password, not both"));
             }
-            false => Ok(connection),
-        }
-    }
-
-    /// What an instance offers with these settings.
-    pub(crate) fn offers(&self) -> Capabilities {
-        Capabilities { block: self.addressing == Naming::Cid, versions: self.versions, ..OFFERS }
+            (None, Some(_), None) => return Err(wrong("credentials.password", "it is missing")),
+            (None, None, Some(_)) => return Err(wrong("credentials.username", "it is missing")),
+        };
+        Ok(Self {
+            api,
+            gateway: gateway.map_err(|why| wrong("connection.gateway_url", why))?,
+            login,
+            exposure: if connection.private { Exposure::Private } else { Exposure::Public },
+        })
     }
 }
 
-impl From<Naming> for Addressing {
-    fn from(naming: Naming) -> Self {
-        match naming {
-            Naming::Key => Addressing::Key,
-            Naming::Cid => Addressing::Cid,
-            Naming::Assigned => Addressing::Assigned,
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use backend_testkit::TestClock;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn check(connection: Value, credentials: Value) -> Result<Config> {
+        let settings = Settings::new("node", connection, Arc::new(TestClock::default()));
+        Config::read(&Settings { credentials, ..settings })
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_its_key() {
+        let cases = [
+            (json!({ "api_url": "canary" }), json!({}), "connection.api_url"),
+            (json!({ "api_url": 5001 }), json!({}), "connection.api_url"),
+            (json!({ "gateway_url": "http://u:canary@h" }), json!({}), "connection.gateway_url"),
+            (json!({ "private": "canary" }), json!({}), "connection.private"),
+            (json!({ "api_ulr": "canary" }), json!({}), "api_url"),
+            (json!({}), json!({ "token": "canary", "username": "u" }), "credentials"),
+            (json!({}), json!({ "username": "canary" }), "credentials.password"),
+            (json!({}), json!({ "password": "canary" }), "credentials.username"),
+        ];
+        for (connection, credentials, key) in cases {
+            let err = check(connection, credentials).unwrap_err();
+            assert_eq!(err.kind(), ErrorKind::InvalidConfig, "{err}");
+            assert!(err.message().contains(key) && !err.message().contains("canary"), "{err}");
         }
+    }
+
+    #[test]
+    fn nothing_set_is_the_local_node_and_public() {
+        let config = check(Value::Null, Value::Null).unwrap();
+        assert_eq!(config.api, Address::Url("http://127.0.0.1:5001".to_owned()));
+        assert_eq!((config.gateway, config.exposure), (None, Exposure::Public));
+        assert_eq!(check(json!({ "private": true }), Value::Null).unwrap().exposure, Exposure::Private);
     }
 }

@@ -1,39 +1,39 @@
-//! Keeps content in this process's memory: the reference backend, the one that tests use, and what `cargo xtask new-backend` copies.
+//! Content on an IPFS node, by Kubo's RPC: a backend of `ipfs-kit`.
 //!
-//! It offers the full depth of the contract that a store can offer without a service behind it. Nothing is shared: every opened instance is a store
-//! of its own, and it is gone when the last user drops it.
+//! What is added is one import of a CAR that was built here, pinned by the node. What is read is read block by block from the node's own store, never
+//! from the network behind it. See `README.md` for what it offers and where its limits are.
 #![warn(missing_docs)]
 
+mod address;
 mod backend;
+mod car;
 mod client;
 mod config;
 mod error;
 
 use std::sync::Arc;
 
-use backend_core::{
-    Addressing, Backend, Capabilities, Descriptor, Grade, Result, Role, Settings, StorageType, Traits, inventory,
-};
+use backend_core::{Addressing, Backend, Descriptor, Grade, Result, Role, Settings, StorageType, Traits, inventory};
 
 pub use backend::Ipfs;
-pub use config::{Connection, Credentials, Naming};
+pub use config::{Connection, Credentials};
 
 inventory::submit! {
     Descriptor {
         kind: StorageType::Ipfs,
-        aliases: &[],
-        summary: "Scaffolded as ipfs: keeps content in this process's memory",
-        addressing: Addressing::Key,
+        aliases: &["kubo", "ipfs_local", "ipfs_kubo"],
+        summary: "an IPFS node, by Kubo's RPC",
+        addressing: Addressing::Cid,
         role: Role::Store,
-        offers: Capabilities { block: true, versions: true, ..config::OFFERS },
-        traits: Traits { latency: Grade::Low, durability: Grade::Low, cost: Grade::Low },
+        offers: config::OFFERS,
+        traits: Traits { latency: Grade::Low, durability: Grade::Medium, cost: Grade::Low },
         schema: config::schema,
         example: include_str!("../example.yaml"),
         open,
     }
 }
 
-/// Opens a new, empty store.
+/// Opens a node: nothing is sent before the first verb.
 ///
 /// # Errors
 /// `InvalidConfig` for an unknown or unusable setting.

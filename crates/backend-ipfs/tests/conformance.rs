@@ -1,57 +1,28 @@
-//! The conformance suite on every way to configure this backend, on the leaf and on the stack.
+//! The conformance suite on a fake Kubo, on the leaf and on the stack.
 
 use std::sync::Arc;
 
 use backend_core::{Backend, Settings};
 use backend_layers::{Gates, Operational, SystemClock, stack};
-use backend_testkit::Fixture;
+use backend_testkit::kubo::{Blocks, Kubo};
+use backend_testkit::{CANARY, Fixture};
 use serde_json::{Value, json};
 
 #[expect(clippy::unwrap_used, reason = "settings that are written in this file")]
-fn open(connection: Value) -> Arc<dyn Backend> {
-    backend_ipfs::open(Settings::new("suite", connection, Arc::new(SystemClock))).unwrap()
+fn open(connection: Value, credentials: Value) -> Arc<dyn Backend> {
+    let settings = Settings::new("suite", connection, Arc::new(SystemClock));
+    backend_ipfs::open(Settings { credentials, ..settings }).unwrap()
 }
 
-fn layered(connection: Value) -> Arc<dyn Backend> {
-    stack(open(connection), &Operational::default(), &Gates::default(), Arc::new(SystemClock))
+#[expect(clippy::unwrap_used, reason = "a test that cannot listen fails by panic")]
+async fn fixture() -> Fixture {
+    let kubo = Kubo::start_on(Blocks::new(), Some(&format!("Bearer {CANARY}"))).await.unwrap();
+    let leaf = move |url: &str| open(json!({ "api_url": url }), json!({ "token": CANARY }));
+    let (one, other) = (kubo.api_url(), kubo.api_url());
+    Fixture::new()
+        .leaf(move || leaf(&one))
+        .stack(move || stack(leaf(&other), &Operational::default(), &Gates::default(), Arc::new(SystemClock)))
+        .keep(kubo)
 }
 
-fn fixture(connection: Value) -> Fixture {
-    let same = connection.clone();
-    Fixture::new().leaf(move || open(connection.clone())).stack(move || layered(same.clone()))
-}
-
-mod keys {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::Value::Null)
-    }
-    backend_testkit::suite!(fixture);
-}
-
-mod versions {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "versions": true }))
-    }
-    backend_testkit::suite!(fixture);
-}
-
-mod cids {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "addressing": "cid" }))
-    }
-    backend_testkit::suite!(fixture);
-}
-
-mod assigned {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "addressing": "assigned" }))
-    }
-    backend_testkit::suite!(fixture);
-}
-
-mod bounded {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "max_bytes": 200 << 20 }))
-    }
-    backend_testkit::suite!(fixture);
-}
+backend_testkit::suite!(fixture);

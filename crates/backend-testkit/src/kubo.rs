@@ -3,9 +3,11 @@
 //! It does what Kubo 0.43.1 was seen to do by the leaves that talk to it, in Kubo's words; recorded exchanges are held against it in
 //! `tests/kubo.rs`. It is always offline.
 
+mod answer;
 mod blocks;
 mod import;
 mod pins;
+mod reads;
 mod rpc;
 mod wire;
 

@@ -7,7 +7,8 @@ use ipld::car::{Decoder, Item};
 use ipld::{Block, Cid, Error, address};
 use serde_json::json;
 
-use super::rpc::{Answer, Lie, State};
+use super::answer::Answer;
+use super::rpc::{Lie, State};
 use super::wire::{Head, Wire};
 
 /// Blocks that Kubo writes at once; those of a batch that was begun are lost with the connection.

@@ -3,7 +3,9 @@
 use ipld::{Cid, address};
 use serde_json::{Map, Value, json};
 
-use super::rpc::{Answer, State, lock, not_here};
+use super::answer::Answer;
+use super::reads::not_here;
+use super::rpc::{State, lock};
 use super::wire::Head;
 
 /// One pin.

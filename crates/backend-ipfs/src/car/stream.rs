@@ -1,0 +1,265 @@
+//! The body of an import: one CAR in one part of a form, measured before it is sent and counted while it is.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use backend_core::{ByteStream, Content, Error, ErrorKind, Progress, Result};
+use bytes::Bytes;
+use futures::stream::{self, StreamExt};
+use ipld::plan::{Chunk, Wrap};
+use ipld::{Block, Cid, address, car};
+
+use super::source::Source;
+use super::walk::{Piece, Seen, Walk};
+use crate::error;
+
+/// What dag-pb puts around the bytes of a small file, at most.
+const MAX_AROUND: u64 = 24;
+/// The largest block that a node takes, in bytes (boxo, `SoftBlockLimit`).
+const MAX_BLOCK: u64 = 2 << 20;
+
+/// What was sent so far.
+#[derive(Debug, Default)]
+struct Sent {
+    /// Blocks that are certainly in the body.
+    blocks: u64,
+    /// Their bytes, without names and lengths.
+    bytes: u64,
+}
+
+/// A body that is ready to be sent.
+pub(crate) struct Upload {
+    /// Its length in bytes, where it is known beforehand: not how dag-pb stands around the leaves of old importers.
+    pub(crate) len: Option<u64>,
+    /// Its media type, with the boundary.
+    pub(crate) content_type: String,
+    /// The body itself. It ends without an error only when it is whole.
+    pub(crate) body: ByteStream,
+    sent: Arc<Mutex<Sent>>,
+}
+
+/// What is left of an upload when its body is on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Receipt(Arc<Mutex<Sent>>);
+
+impl Receipt {
+    /// How many blocks and bytes were sent.
+    pub(crate) fn counted(&self) -> (u64, u64) {
+        let sent = lock(&self.0);
+        (sent.blocks, sent.bytes)
+    }
+}
+
+impl Upload {
+    /// Measures `content`, and opens its source.
+    ///
+    /// # Errors
+    /// What the source and the nodes answer; `TooLarge` for a block that no node takes.
+    pub(crate) async fn new(content: &Content, progress: &Progress) -> Result<Self> {
+        let boundary = boundary()?;
+        let (head, tail) = around(&boundary);
+        let car = measure(content).await?;
+        let sent: Arc<Mutex<Sent>> = Arc::default();
+        let writer = Writer::new(content, progress, sent.clone()).await?;
+        let len = car.map(|car| (head.len() + tail.len()) as u64 + car);
+        let middle = stream::try_unfold(writer, Writer::step);
+        let (head, tail) = (stream::iter([Ok(head)]), stream::iter([Ok(tail)]));
+        let content_type = format!("multipart/form-data; boundary={boundary}");
+        // What follows an error is not asked for: the client gives the body up with it.
+        Ok(Self { len, content_type, body: head.chain(middle).chain(tail).boxed(), sent })
+    }
+
+    /// What will tell what was sent.
+    pub(crate) fn receipt(&self) -> Receipt {
+        Receipt(self.sent.clone())
+    }
+}
+
+fn lock(sent: &Mutex<Sent>) -> MutexGuard<'_, Sent> {
+    sent.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Nobody who made the content could know it, so that no content can end the form early.
+fn boundary() -> Result<String> {
+    let mut bytes = [0; 24];
+    let filled = getrandom::fill(&mut bytes);
+    filled.map_err(|err| Error::new(ErrorKind::Internal, "the system gives no random bytes").with_source(err))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The form before and behind the CAR: multipart/form-data, RFC 7578. Kubo reads the parts in order and takes any name.
+fn around(boundary: &str) -> (Bytes, Bytes) {
+    let disposition = "Content-Disposition: form-data; name=\"file\"; filename=\"content.car\"";
+    let head = format!("--{boundary}\r\n{disposition}\r\nContent-Type: application/vnd.ipld.car\r\n\r\n");
+    (head.into(), format!("\r\n--{boundary}--\r\n").into())
+}
+
+/// How long the CAR of `content` is, if its nodes tell. They are walked; its source stays closed.
+async fn measure(content: &Content) -> Result<Option<u64>> {
+    let (mut walk, mut seen) = (Walk::new(content).await?, Seen::default());
+    let mut total = car::header(&[address::to_v1(content.cid())]).len() as u64;
+    let mut known = true;
+    while let Some(piece) = walk.next().await? {
+        let (cid, len) = match piece {
+            Piece::Node(cid, node) => (cid, node.len() as u64),
+            Piece::Leaf(chunk) if matches!(chunk.wrap, Wrap::Inline(_)) => continue,
+            Piece::Leaf(chunk) => {
+                known &= matches!(chunk.wrap, Wrap::Raw);
+                (address::to_v1(&chunk.cid), chunk.len)
+            }
+            Piece::Wrapped(cid, len) => (cid, len),
+        };
+        if MAX_BLOCK < len {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!("a block of {len} bytes is above the 2 MiB of a node"),
+            ));
+        }
+        if seen.insert(&cid) {
+            total += car::section_len(&cid, len);
+        }
+    }
+    Ok(known.then_some(total))
+}
+
+/// Writes the CAR, frame by frame.
+struct Writer {
+    walk: Walk,
+    source: Source,
+    seen: Seen,
+    queue: VecDeque<Bytes>,
+    root: Cid,
+    /// The root, until all else was sent.
+    held: Option<Bytes>,
+    /// Bytes of a raw leaf that are still to be passed on.
+    passing: u64,
+    /// Bytes of a raw leaf that was sent before.
+    skipping: u64,
+    over: bool,
+    progress: Progress,
+    sent: Arc<Mutex<Sent>>,
+}
+
+impl Writer {
+    async fn new(content: &Content, progress: &Progress, sent: Arc<Mutex<Sent>>) -> Result<Self> {
+        let root = address::to_v1(content.cid());
+        Ok(Self {
+            walk: Walk::new(content).await?,
+            source: Source::open(content).await?,
+            seen: Seen::default(),
+            queue: VecDeque::from([car::header(&[root])]),
+            root,
+            held: None,
+            passing: 0,
+            skipping: 0,
+            over: false,
+            progress: progress.clone(),
+            sent,
+        })
+    }
+
+    async fn step(mut self) -> Result<Option<(Bytes, Self)>> {
+        loop {
+            if let Some(frame) = self.queue.pop_front() {
+                return Ok(Some((frame, self)));
+            }
+            if 0 < self.passing {
+                let frame = self.source.frame(self.passing).await?;
+                self.passing -= frame.len() as u64;
+                self.progress.moved(frame.len() as u64);
+                return Ok(Some((frame, self)));
+            }
+            if 0 < self.skipping {
+                let frame = self.source.frame(self.skipping).await?;
+                self.skipping -= frame.len() as u64;
+                self.progress.moved(frame.len() as u64);
+                continue;
+            }
+            if self.over {
+                return Ok(None);
+            }
+            match self.walk.next().await? {
+                Some(piece) => self.take(piece).await?,
+                None => self.finish().await?,
+            }
+        }
+    }
+
+    async fn take(&mut self, piece: Piece) -> Result<()> {
+        match piece {
+            Piece::Node(cid, node) if cid == self.root && self.held.is_none() => self.held = Some(node),
+            Piece::Node(cid, node) => self.block(cid, node),
+            Piece::Leaf(chunk) => self.leaf(&chunk).await?,
+            Piece::Wrapped(cid, len) => {
+                let block = self.wrapped(cid, len).await?;
+                self.block(cid, block.data);
+            }
+        }
+        Ok(())
+    }
+
+    async fn leaf(&mut self, chunk: &Chunk) -> Result<()> {
+        let cid = address::to_v1(&chunk.cid);
+        if let Wrap::Raw = chunk.wrap {
+            match self.seen.insert(&cid) {
+                true => {
+                    self.begin(&cid, chunk.len);
+                    self.passing = chunk.len;
+                }
+                false => self.skipping = chunk.len,
+            }
+            return Ok(());
+        }
+        let plain = self.source.exactly(chunk.len).await?;
+        self.progress.moved(chunk.len);
+        match chunk.wrap {
+            Wrap::Inline(_) => chunk.verify(&plain).map_err(error::broken),
+            _ => {
+                let block = chunk.seal(&plain).map_err(error::broken)?;
+                self.block(cid, block.data);
+                Ok(())
+            }
+        }
+    }
+
+    /// The link tells how long the block is, and dag-pb how much of it are the file's bytes, but for a few.
+    async fn wrapped(&mut self, cid: Cid, len: u64) -> Result<Block> {
+        let data = self.source.up_to(len).await?;
+        let shortest = len.saturating_sub(MAX_AROUND);
+        for plain in shortest..=len.min(data.len() as u64) {
+            let chunk = Chunk { cid, offset: 0, len: plain, wrap: Wrap::Node };
+            let Ok(block) = chunk.seal(&data.slice(..plain as usize)) else { continue };
+            if block.data.len() as u64 == len {
+                self.source.put_back(data.slice(plain as usize..));
+                self.progress.moved(plain);
+                return Ok(block);
+            }
+        }
+        Err(Error::new(ErrorKind::Integrity, format!("the source has not the bytes of {cid}")))
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        self.source.end().await?;
+        if let Some(node) = self.held.take() {
+            self.block(self.root, node);
+        }
+        self.over = true;
+        Ok(())
+    }
+
+    fn block(&mut self, cid: Cid, data: Bytes) {
+        if self.seen.insert(&cid) {
+            self.begin(&cid, data.len() as u64);
+            if !data.is_empty() {
+                self.queue.push_back(data);
+            }
+        }
+    }
+
+    fn begin(&mut self, cid: &Cid, len: u64) {
+        self.queue.push_back(car::section(cid, len as usize));
+        let mut sent = lock(&self.sent);
+        sent.blocks += 1;
+        sent.bytes += len;
+    }
+}
