@@ -1,7 +1,7 @@
 //! The body of an import: one CAR in one part of a form, measured before it is sent and counted while it is.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use backend_core::{ByteStream, Content, Error, ErrorKind, Progress, Result};
 use bytes::Bytes;
@@ -35,11 +35,12 @@ pub(crate) struct Upload {
     pub(crate) content_type: String,
     /// The body itself. It ends without an error only when it is whole.
     pub(crate) body: ByteStream,
-    sent: Arc<Mutex<Sent>>,
+    /// What tells what was sent. The body goes on only as long as this is held: the HTTP client sends on when nobody waits for the answer any more.
+    pub(crate) receipt: Receipt,
 }
 
-/// What is left of an upload when its body is on its way.
-#[derive(Debug, Clone)]
+/// Whoever waits for what becomes of an upload.
+#[derive(Debug)]
 pub(crate) struct Receipt(Arc<Mutex<Sent>>);
 
 impl Receipt {
@@ -60,23 +61,25 @@ impl Upload {
         let (head, tail) = around(&boundary);
         let car = measure(content).await?;
         let sent: Arc<Mutex<Sent>> = Arc::default();
-        let writer = Writer::new(content, progress, sent.clone()).await?;
+        let held = Arc::downgrade(&sent);
+        let writer = Writer::new(content, progress, held.clone()).await?;
         let len = car.map(|car| (head.len() + tail.len()) as u64 + car);
         let middle = stream::try_unfold(writer, Writer::step);
         let (head, tail) = (stream::iter([Ok(head)]), stream::iter([Ok(tail)]));
         let content_type = format!("multipart/form-data; boundary={boundary}");
         // What follows an error is not asked for: the client gives the body up with it.
-        Ok(Self { len, content_type, body: head.chain(middle).chain(tail).boxed(), sent })
-    }
-
-    /// What will tell what was sent.
-    pub(crate) fn receipt(&self) -> Receipt {
-        Receipt(self.sent.clone())
+        let body = head.chain(middle).chain(tail);
+        let body = body.map(move |frame| if held.strong_count() == 0 { Err(left()) } else { frame }).boxed();
+        Ok(Self { len, content_type, body, receipt: Receipt(sent) })
     }
 }
 
 fn lock(sent: &Mutex<Sent>) -> MutexGuard<'_, Sent> {
     sent.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn left() -> Error {
+    Error::new(ErrorKind::Internal, "nobody waits for the answer any more")
 }
 
 /// Nobody who made the content could know it, so that no content can end the form early.
@@ -137,11 +140,11 @@ struct Writer {
     skipping: u64,
     over: bool,
     progress: Progress,
-    sent: Arc<Mutex<Sent>>,
+    sent: Weak<Mutex<Sent>>,
 }
 
 impl Writer {
-    async fn new(content: &Content, progress: &Progress, sent: Arc<Mutex<Sent>>) -> Result<Self> {
+    async fn new(content: &Content, progress: &Progress, sent: Weak<Mutex<Sent>>) -> Result<Self> {
         let root = address::to_v1(content.cid());
         Ok(Self {
             walk: Walk::new(content).await?,
@@ -258,7 +261,8 @@ impl Writer {
 
     fn begin(&mut self, cid: &Cid, len: u64) {
         self.queue.push_back(car::section(cid, len as usize));
-        let mut sent = lock(&self.sent);
+        let Some(sent) = self.sent.upgrade() else { return };
+        let mut sent = lock(&sent);
         sent.blocks += 1;
         sent.bytes += len;
     }

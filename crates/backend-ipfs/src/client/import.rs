@@ -33,15 +33,14 @@ impl Node {
     }
 
     async fn send_car(&self, content: &Content, pins: bool, progress: &Progress) -> Result<()> {
-        let upload = Upload::new(content, progress).await?;
-        let receipt = upload.receipt();
+        let Upload { len, content_type, body, receipt } = Upload::new(content, progress).await?;
         let query = [("pin-roots", if pins { "true" } else { "false" }), ("stats", "true")];
         let mut request = self.request("dag/import", &query, Does::Change)?;
-        let media = HeaderValue::from_str(&upload.content_type);
+        let media = HeaderValue::from_str(&content_type);
         let media =
             media.map_err(|err| Error::new(ErrorKind::Internal, "the boundary is no header").with_source(err))?;
         request.headers.insert(header::CONTENT_TYPE, media);
-        request.body = Body::stream(upload.body, upload.len);
+        request.body = Body::stream(body, len);
         let mut lines = lines(self.send(request).await?);
         let (mut roots, mut stats) = (Vec::new(), None);
         while let Some(line) = lines.try_next().await? {
