@@ -15,6 +15,10 @@ pub struct Operational {
     /// transfer. Connecting is part of the wait for the answer. 1 to 86400; default 30.
     #[schemars(range(min = 1, max = 86_400))]
     pub timeout: u64,
+    /// Seconds that making one connection may take, where the backend makes connections of its own; never longer than `timeout`. 1 to 600;
+    /// default 10.
+    #[schemars(range(min = 1, max = 600))]
+    pub connect_timeout: u64,
     /// Seconds that a service may take to finish an upload, counted from its last byte or sign of life. Below `timeout` it means `timeout`. 1 to
     /// 86400; default 600.
     #[schemars(range(min = 1, max = 86_400))]
@@ -38,6 +42,7 @@ pub struct Operational {
 }
 
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
+const CONNECT: RangeInclusive<u64> = 1..=600;
 const RETRIES: RangeInclusive<u64> = 0..=20;
 const PERMITS: RangeInclusive<u64> = 1..=10_000;
 
@@ -45,6 +50,7 @@ impl Default for Operational {
     fn default() -> Self {
         Self {
             timeout: 30,
+            connect_timeout: 10,
             finish_timeout: 600,
             retry_count: 3,
             max_connections: None,
@@ -62,6 +68,7 @@ impl Operational {
     pub fn validate(&self) -> Result<()> {
         let values = [
             ("timeout", Some(self.timeout), SECONDS),
+            ("connect_timeout", Some(self.connect_timeout), CONNECT),
             ("finish_timeout", Some(self.finish_timeout), SECONDS),
             ("retry_count", Some(self.retry_count.into()), RETRIES),
             ("max_connections", self.max_connections.map(u64::from), PERMITS),
@@ -77,6 +84,11 @@ impl Operational {
     /// The time within which something has to happen.
     pub(crate) fn idle(&self) -> Duration {
         Duration::from_secs(within(self.timeout, &SECONDS))
+    }
+
+    /// The time to make a connection: for `Settings.connect_timeout`.
+    pub fn connect(&self) -> Duration {
+        Duration::from_secs(within(self.connect_timeout, &CONNECT)).min(self.idle())
     }
 
     /// The time to finish an upload.

@@ -42,7 +42,7 @@ impl Manager {
                 Moved::Lost => return Ok(None),
             },
         }
-        let member = self.fleet().member(&row.backend_name).await?;
+        let member = self.fleet().writable(&row.backend_name).await?;
         member.recognise(self.catalog(), &**self.fleet().clock()).await?;
         let named = Named { cid: content.content.cid, kind: content.content.kind };
         let finished = finish(self.catalog(), self.process(), &member, &named, &row.replica).await?;
@@ -66,7 +66,7 @@ impl Manager {
             Intended::Busy { .. } => return Err(Error::new(ErrorKind::Unavailable, "another process is uploading it")),
             _ => return Ok(None),
         };
-        let member = self.fleet().member(&row.backend_name).await?;
+        let member = self.fleet().writable(&row.backend_name).await?;
         member.recognise(self.catalog(), &**self.fleet().clock()).await?;
         let id = row.replica.clone();
         if let Some(begun) = self.catalog().read(move |conn| transfers::find(conn, &id)).await? {

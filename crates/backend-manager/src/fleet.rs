@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backend_core::{Addressing, Backend, Clock, Error, ErrorKind, Exposure, Power, Result, Role};
+use backend_core::{Addressing, Backend, Clock, Error, ErrorKind, Exposure, Facts, Power, Result, Role};
 use backend_layers::{Gates, Meter, Observed, Operational, SystemClock};
+use tokio::sync::OnceCell;
 
 use crate::catalog::backends::{self, BackendState, NewBackend};
 use crate::catalog::{BackendNumber, Catalog};
 use crate::config::{BackendConfig, ConfigStore};
+use crate::learnt::{self, Learnt};
 use crate::marker;
 use crate::memory::CatalogState;
 
@@ -23,6 +25,12 @@ pub(crate) struct Member {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) number: BackendNumber,
     pub(crate) meter: Arc<Meter>,
+    /// What a probe has told, if one was ever asked.
+    pub(crate) learnt: Option<Learnt>,
+    /// Whether this process has asked.
+    pub(crate) asked: Arc<OnceCell<()>>,
+    /// Whether it was opened from a configuration, so that it can be opened anew.
+    pub(crate) is_configured: bool,
     config: Arc<BackendConfig>,
     recognised: Arc<Mutex<Option<Duration>>>,
 }
@@ -36,6 +44,11 @@ impl Member {
 
     pub(crate) fn addressing(&self) -> Addressing {
         self.backend.info().addressing
+    }
+
+    /// As it was resolved when this was opened.
+    pub(crate) fn config(&self) -> &BackendConfig {
+        &self.config
     }
 
     pub(crate) fn observed(&self) -> Observed {
@@ -98,6 +111,10 @@ impl Fleet {
         &self.store
     }
 
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
@@ -114,14 +131,15 @@ impl Fleet {
         if !config.enabled {
             return Err(Error::new(ErrorKind::Disabled, format!("the backend {name} is switched off")));
         }
-        let member = self.open(config).await?;
+        let learnt = learnt::known(&self.catalog, &config).await?;
+        let member = self.open(config, learnt).await?;
         Ok(self.lock().entry(name.to_owned()).or_insert(member).clone())
     }
 
     /// Puts an opened backend among the others, without a configuration file and without link magic.
     pub(crate) async fn register(&self, name: &str, leaf: Arc<dyn Backend>) -> Result<()> {
         let config = BackendConfig::registered(name, leaf.info().kind.as_str());
-        let member = self.wrap(config, leaf, &Operational::default()).await?;
+        let member = self.wrap(config, leaf, &Operational::default(), Arc::default()).await?;
         match self.lock().insert(name.to_owned(), member) {
             None => Ok(()),
             Some(_) => Err(Error::new(ErrorKind::AlreadyExists, format!("there is a backend {name} already"))),
@@ -139,23 +157,60 @@ impl Fleet {
         Ok(names)
     }
 
-    async fn open(&self, config: BackendConfig) -> Result<Member> {
-        let descriptor = backend_core::find(&config.kind)?;
-        let operational = config.operational()?;
-        let state = CatalogState::new(self.catalog.clone(), &config.name);
-        let mut settings = config.settings(self.clock.clone());
-        settings.state = Some(Arc::new(state));
-        let leaf = (descriptor.open)(settings)?;
-        self.wrap(config, leaf, &operational).await
+    /// Opens a backend that is open already again, with what was learnt since; users of the old one are not disturbed.
+    pub(crate) async fn reopen(&self, old: &Member, learnt: Learnt) -> Result<()> {
+        let before = old.learnt.as_ref().map_or(&Facts::Null, |it| &it.facts);
+        let member = match *before == learnt.facts {
+            true => Member { learnt: Some(learnt), ..old.clone() },
+            false => {
+                let config = BackendConfig::clone(&old.config);
+                let (leaf, how) = self.leaf(&config, &learnt.facts)?;
+                let new = self.wrap(config, leaf, &how, old.meter.clone()).await?;
+                let (asked, recognised) = (old.asked.clone(), old.recognised.clone());
+                Member { learnt: Some(learnt), is_configured: true, asked, recognised, ..new }
+            }
+        };
+        self.lock().insert(old.name.clone(), member);
+        Ok(())
     }
 
-    async fn wrap(&self, config: BackendConfig, leaf: Arc<dyn Backend>, how: &Operational) -> Result<Member> {
-        let meter = Arc::<Meter>::default();
+    async fn open(&self, config: BackendConfig, learnt: Option<Learnt>) -> Result<Member> {
+        let (leaf, how) = self.leaf(&config, learnt.as_ref().map_or(&Facts::Null, |it| &it.facts))?;
+        let member = self.wrap(config, leaf, &how, Arc::default()).await?;
+        Ok(Member { learnt, is_configured: true, ..member })
+    }
+
+    fn leaf(&self, config: &BackendConfig, facts: &Facts) -> Result<(Arc<dyn Backend>, Operational)> {
+        let descriptor = backend_core::find(&config.kind)?;
+        let operational = config.operational()?;
+        let mut settings = config.settings(self.clock.clone());
+        settings.state = Some(Arc::new(CatalogState::new(self.catalog.clone(), &config.name)));
+        settings.learnt = facts.clone();
+        settings.connect_timeout = operational.connect();
+        Ok(((descriptor.open)(settings)?, operational))
+    }
+
+    async fn wrap(
+        &self,
+        config: BackendConfig,
+        leaf: Arc<dyn Backend>,
+        how: &Operational,
+        meter: Arc<Meter>,
+    ) -> Result<Member> {
         let backend = backend_layers::metered(leaf, how, &self.gates, self.clock.clone(), meter.clone());
         let entry = entry(&config, &*backend);
         let number = self.catalog.write(move |conn| backends::upsert(conn, &entry)).await?;
-        let name = config.name.clone();
-        Ok(Member { name, backend, number, meter, config: Arc::new(config), recognised: Arc::default() })
+        Ok(Member {
+            name: config.name.clone(),
+            backend,
+            number,
+            meter,
+            learnt: None,
+            asked: Arc::default(),
+            is_configured: false,
+            config: Arc::new(config),
+            recognised: Arc::default(),
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Member>> {

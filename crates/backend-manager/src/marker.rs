@@ -8,6 +8,7 @@ use ipld::address;
 use serde::{Deserialize, Serialize};
 
 use crate::layout;
+use crate::naming;
 
 /// A marker is a few dozen bytes; a larger object is not ours.
 const MARKER_MAX: u64 = 4096;
@@ -72,7 +73,8 @@ async fn write(backend: &dyn Backend) -> Result<String> {
     let marker = Marker { store_id: store_id.clone(), version: 1 };
     let json =
         serde_json::to_vec(&marker).map_err(|err| Error::new(ErrorKind::Internal, "no marker").with_source(err))?;
-    let content = Content::bytes(address::sha256(address::RAW, &json), json);
+    let digests = naming::of_bytes(&backend.info().needs, &json)?;
+    let content = Content::bytes(address::sha256(address::RAW, &json), json).with_digests(digests);
     let condition = if backend.info().offers.if_absent { Condition::IfAbsent } else { Condition::Always };
     let key: Key = layout::marker()?;
     let opts = AddOptions { id: Some(ContentId::Key(key)), condition, ..AddOptions::default() };

@@ -8,8 +8,10 @@ use backend_core::{
 };
 use ipld::address;
 
-use crate::fleet::may_work;
+use crate::fleet::{Member, may_work};
+use crate::learnt::Learnt;
 use crate::manager::Manager;
+use crate::naming;
 use crate::read::collect;
 use crate::views::Tested;
 
@@ -47,19 +49,37 @@ impl Manager {
             true => backend.usage().await.ok(),
             false => None,
         };
+        let may_write = writes == Writes::RoundTrip && may_work(health.reads) && may_work(health.writes);
+        let (probe, learnt) = self.probe_anew(&member, may_write).await?;
+        let backend = &self.fleet().member(name).await?.backend;
         let offers = backend.info().offers;
         let possible = offers.add && offers.get && offers.remove;
-        let round_trip =
-            match writes == Writes::RoundTrip && possible && may_work(health.reads) && may_work(health.writes) {
-                true => Some(round_trip(&**backend).await),
-                false => None,
-            };
+        let round_trip = match may_write && possible {
+            true => Some(round_trip(&**backend).await),
+            false => None,
+        };
         if let Some(result) = &round_trip {
             health.writes = result.as_ref().err().map_or(Power::Works, |err| Power::Fails(err.kind()));
         } else if health.writes == Power::Unknown {
             health.writes = member.observed().writes.power;
         }
-        Ok(Tested { name: name.to_owned(), health, usage, round_trip })
+        Ok(Tested { name: name.to_owned(), health, usage, probe, learnt, round_trip })
+    }
+
+    /// What a probe finds out now, if it may be asked; and what is known, if only from an earlier one.
+    async fn probe_anew(
+        &self,
+        member: &Member,
+        may_write: bool,
+    ) -> Result<(Option<Result<(), Error>>, Option<Learnt>)> {
+        if !may_write {
+            return Ok((None, member.learnt.clone()));
+        }
+        Ok(match self.fleet().learn(member).await {
+            Ok(learnt) if learnt.facts.is_null() => (None, Some(learnt)),
+            Ok(learnt) => (Some(Ok(())), Some(learnt)),
+            Err(err) => (Some(Err(err)), member.learnt.clone()),
+        })
     }
 }
 
@@ -67,7 +87,8 @@ async fn round_trip(backend: &dyn Backend) -> Result<()> {
     let mut bytes = [0; 64];
     getrandom::fill(&mut bytes).map_err(|err| Error::new(ErrorKind::Internal, "no random numbers").with_source(err))?;
     let cid = address::sha256(address::RAW, &bytes);
-    let content = Content::bytes(cid, bytes.to_vec());
+    let digests = naming::of_bytes(&backend.info().needs, &bytes)?;
+    let content = Content::bytes(cid, bytes.to_vec()).with_digests(digests);
     let id = match backend.info().addressing {
         Addressing::Key => Some(ContentId::Key(Key::parse(format!("{OWN_PREFIX}probe/{}", address::text(&cid)))?)),
         _ => None,

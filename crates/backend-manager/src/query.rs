@@ -40,6 +40,16 @@ impl Manager {
         pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten().boxed()
     }
 
+    /// What `name` stands for now; `None` when it is no name.
+    ///
+    /// # Errors
+    /// What the catalog answers.
+    pub async fn named(&self, name: &str) -> Result<Option<Listed>> {
+        let name = name.to_owned();
+        let find = move |conn: &Connection| names::resolve(conn, &name)?.map(|row| listed(conn, row)).transpose();
+        self.catalog().read(find).await
+    }
+
     /// The entries of a directory, in the order in which its blocks hold them.
     pub fn entries(&self, directory: Cid) -> BoxStream<'static, Result<DirectoryEntry>> {
         let manager = self.clone();

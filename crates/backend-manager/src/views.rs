@@ -9,6 +9,8 @@ use std::time::SystemTime;
 use backend_core::{Error, Evidence, Health, Progress, Removal, Usage};
 use ipld::Cid;
 
+use crate::learnt::Learnt;
+
 pub use crate::catalog::contents::ContentKind;
 pub use crate::catalog::replicas::{BadChunk, ReplicaState};
 
@@ -225,6 +227,10 @@ pub struct Tested {
     pub health: Health,
     /// What the service counts, if it counts.
     pub usage: Option<Usage>,
+    /// Whether what only the service can tell was found out just now; `None` when it was not asked, or there is nothing to find out.
+    pub probe: Option<Result<(), Error>>,
+    /// What is known of that. `None`: nobody has asked yet.
+    pub learnt: Option<Learnt>,
     /// A small object written, read back, compared and removed; `None` when the backend does not offer all of it or was not asked to.
     pub round_trip: Option<Result<(), Error>>,
 }

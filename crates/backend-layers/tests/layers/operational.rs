@@ -36,6 +36,9 @@ fn what_is_out_of_bounds_is_named() {
         ),
         (json!({"timeout": 0}), format!("operational.timeout: 0 {seconds}")),
         (json!({"timeout": 86401}), format!("operational.timeout: 86401 {seconds}")),
+        (json!({"connect_timeout": 600}), "ok".to_owned()),
+        (json!({"connect_timeout": 0}), "operational.connect_timeout: 0 is not within 1 to 600".to_owned()),
+        (json!({"connect_timeout": 601}), "operational.connect_timeout: 601 is not within 1 to 600".to_owned()),
         (json!({"finish_timeout": 0}), format!("operational.finish_timeout: 0 {seconds}")),
         (json!({"retry_count": 21}), "operational.retry_count: 21 is not within 0 to 20".to_owned()),
         (json!({"max_connections": 0}), format!("operational.max_connections: 0 {permits}")),
@@ -50,11 +53,19 @@ fn what_is_out_of_bounds_is_named() {
 }
 
 #[test]
+fn connecting_takes_no_longer_than_anything_may() {
+    for (timeout, connect_timeout, wanted) in [(30, 10, 10), (5, 10, 5), (30, 0, 1), (9999, 9999, 600)] {
+        let how = Operational { timeout, connect_timeout, ..Operational::default() };
+        assert_eq!(how.connect().as_secs(), wanted, "{timeout} {connect_timeout}");
+    }
+}
+
+#[test]
 fn the_defaults_are_what_an_absent_section_means() {
     let how: Operational = serde_json::from_value(json!({})).unwrap();
     assert_eq!(how, Operational::default());
     let written = serde_json::to_value(&how).unwrap();
-    assert_eq!(written, json!({"timeout": 30, "finish_timeout": 600, "retry_count": 3}));
+    assert_eq!(written, json!({"timeout": 30, "connect_timeout": 10, "finish_timeout": 600, "retry_count": 3}));
 }
 
 #[test]

@@ -4,18 +4,20 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use backend_core::{ByteStream, Content, Dag, Open, Result};
+use backend_core::{ByteStream, Content, Dag, Digest, DigestKind, Open, Result};
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use ipld::import::{self, FileBuilder};
 use ipld::profile::UNIXFS_V1_2025;
 use ipld::{Cid, car};
 
+use crate::naming::Hasher;
+
 /// Small nodes are put together into frames of at least this size.
 const FRAME: usize = 64 << 10;
 
-/// The nodes of `dag` as content: a CARv1 with the root `root`, named like any other file.
-pub(crate) async fn car_content(dag: &Dag, root: &Cid) -> Result<Content> {
+/// The nodes of `dag` as content: a CARv1 with the root `root`, named like any other file, with the digests that its store `needs`.
+pub(crate) async fn car_content(dag: &Dag, root: &Cid, needs: &[DigestKind]) -> Result<Content> {
     let source = CarSource { dag: dag.clone(), root: *root };
     let (mut builder, mut nodes, mut len) = (FileBuilder::new(UNIXFS_V1_2025), Vec::new(), 0);
     let mut chunk = BytesMut::new();
@@ -38,7 +40,21 @@ pub(crate) async fn car_content(dag: &Dag, root: &Cid) -> Result<Content> {
     let entry = builder.finish(&mut |block| nodes.push((block.cid, block.data)));
     // Children were made before their parents; pre-order wants the root first.
     nodes.reverse();
-    Ok(Content::file(entry.cid, len, Dag::from_nodes(nodes), Arc::new(source)))
+    let digests = digests(&source, len, needs).await?;
+    Ok(Content::file(entry.cid, len, Dag::from_nodes(nodes), Arc::new(source)).with_digests(digests))
+}
+
+/// A second pass: some functions want the length before the first byte.
+async fn digests(source: &CarSource, len: u64, needs: &[DigestKind]) -> Result<Vec<Digest>> {
+    let mut all = Hasher::all(needs, len)?;
+    let mut frames = write_car(&source.dag, &source.root);
+    while !all.is_empty()
+        && let Some(frame) = frames.next().await
+    {
+        let frame = frame?;
+        all.iter_mut().for_each(|it| it.update(&frame));
+    }
+    all.into_iter().map(Hasher::finish).collect()
 }
 
 /// Header, then each node, root first.

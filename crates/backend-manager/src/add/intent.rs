@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use backend_core::{Error, ErrorKind, Result, StatOptions};
+use backend_core::{Digest, DigestKind, Error, ErrorKind, Result, StatOptions};
 use futures::StreamExt;
 use rusqlite::Connection;
 
 use super::Item;
 use super::place::locator;
+use crate::catalog::aliases;
 use crate::catalog::blocks;
 use crate::catalog::contents::{self, NewContent};
 use crate::catalog::pins::{self, Pin};
@@ -39,24 +40,17 @@ pub(super) enum Todo {
 
 /// Enters content and pins it for `owner`: one transaction for all items, and one for each few MiB of nodes.
 pub(super) async fn enter(catalog: &Catalog, items: &[Item], owner: &str) -> Result<Vec<ContentNumber>> {
-    let new: Vec<NewContent> = items
-        .iter()
-        .map(|item| NewContent {
-            cid: *item.content.cid(),
-            size: Some(item.content.len()),
-            kind: item.kind,
-            profile: item.profile.id,
-        })
-        .collect();
+    let new: Vec<(NewContent, Vec<Digest>)> = items.iter().map(describe).collect();
     let owner = owner.to_owned();
     let numbers = catalog
         .write(move |conn| {
             let now = crate::manager::now();
             let policy = policy(conn)?;
-            let enter = |content: &NewContent| {
+            let enter = |(content, digests): &(NewContent, Vec<Digest>)| {
                 let number = contents::upsert(conn, content, now)?;
                 let pin = Pin { content: number, owner: owner.clone(), policy, expires_at: None };
-                pins::put(conn, &pin, now).map(|()| number)
+                pins::put(conn, &pin, now)?;
+                digests.iter().try_for_each(|digest| aliases::put(conn, number, digest)).map(|()| number)
             };
             new.iter().map(enter).collect::<Result<Vec<_>>>()
         })
@@ -66,6 +60,14 @@ pub(super) async fn enter(catalog: &Catalog, items: &[Item], owner: &str) -> Res
     }
     fault::point("after-enter");
     Ok(numbers)
+}
+
+/// The digest that the name tells needs no row.
+fn describe(item: &Item) -> (NewContent, Vec<Digest>) {
+    let (cid, size) = (*item.content.cid(), Some(item.content.len()));
+    let told = item.content.dag().is_empty() && cid.codec() == ipld::address::RAW;
+    let digests = item.content.digests().iter().filter(|it| !(told && it.kind == DigestKind::Sha256));
+    (NewContent { cid, size, kind: item.kind, profile: item.profile.id }, digests.cloned().collect())
 }
 
 fn policy(conn: &Connection) -> Result<crate::catalog::PolicyNumber> {

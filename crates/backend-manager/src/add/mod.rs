@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use backend_core::{ByteStream, Content, Error, ErrorKind, Open, Result};
+use backend_core::{ByteStream, Content, DigestKind, Error, ErrorKind, Open, Result};
 use ipld::profile::{Profile, UNIXFS_V1_2025};
 
 pub(crate) use batch::{Item, Placed};
@@ -89,7 +89,7 @@ impl Manager {
     /// When not one target has it. A receipt that is partial is not an error.
     pub async fn add(&self, input: Input, request: &AddRequest) -> Result<Receipt> {
         let targets = self.targets(&request.to).await?;
-        let namer = Namer { request, spool: self.spool_folder(), sha256: targets.needs_sha256() };
+        let namer = Namer { request, spool: self.spool_folder(), digests: targets.needs() };
         match input {
             Input::Path(path) if is_folder(&path)? => self.add_tree(&path, &namer, targets).await,
             Input::Path(path) => {
@@ -108,7 +108,7 @@ impl Manager {
 /// # Errors
 /// What reading the input answers.
 pub async fn name(input: Input, request: &AddRequest) -> Result<Name> {
-    let namer = Namer { request, spool: std::env::temp_dir(), sha256: false };
+    let namer = Namer { request, spool: std::env::temp_dir(), digests: Vec::new() };
     let content = match input {
         Input::Path(path) if is_folder(&path)? => return namer.folder(&path).await,
         Input::Path(path) => namer.path(&path).await?,
@@ -122,8 +122,8 @@ pub(crate) struct Namer<'a> {
     pub(crate) request: &'a AddRequest,
     /// Where streams and many nodes are put aside.
     pub(crate) spool: PathBuf,
-    /// Whether some target needs this digest of whole files.
-    pub(crate) sha256: bool,
+    /// Which digests of whole files some target needs.
+    pub(crate) digests: Vec<DigestKind>,
 }
 
 impl Namer<'_> {
@@ -149,12 +149,13 @@ impl Namer<'_> {
         let cancelled = Arc::new(AtomicBool::new(false));
         let _stop = StopOnDrop(cancelled.clone());
         let (progress, profile) = (self.request.activity.named.clone(), self.request.profile);
-        let (sha256, spool) = (self.sha256, self.spool.clone());
+        let (digests, spool) = (self.digests.clone(), self.spool.clone());
         let file = Arc::new(file);
         let (opened, shown) = (file.clone(), path.clone());
         let work = move || {
             let (file, path, cancelled) = (&*opened, &*shown, &*cancelled);
-            let job = Job { file, path, len, profile, sha256, progress: &progress, cancelled, spool: &spool };
+            let (digests, progress, spool) = (&*digests, &progress, &*spool);
+            let job = Job { file, path, len, profile, digests, progress, cancelled, spool };
             naming::name_file(&job, naming::threads())
         };
         let named = tokio::task::spawn_blocking(work).await.map_err(trouble::lost)??;

@@ -68,7 +68,7 @@ impl Job<'_> {
             return Ok(None);
         }
         let root = self.item.content.cid();
-        let car = car_content(self.item.content.dag(), root).await?;
+        let car = car_content(self.item.content.dag(), root, &self.member.backend.info().needs).await?;
         let meta = self.put(&car, layout::sidecar(root)?, false).await?;
         Ok(Some(meta))
     }

@@ -1,11 +1,13 @@
 //! Where content is to go.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use backend_core::{DigestKind, Error, ErrorKind, Result};
 
 use crate::fleet::Member;
 use crate::manager::Manager;
+use crate::naming;
 use crate::views::ReplicaReceipt;
 
 /// The chosen backends: those that can be written to now, and those that cannot, with the reason.
@@ -18,8 +20,11 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    pub(crate) fn needs_sha256(&self) -> bool {
-        self.members.iter().any(|member| member.backend.info().needs.contains(&DigestKind::Sha256))
+    /// Which digests of whole files must be given to some of them.
+    pub(crate) fn needs(&self) -> Vec<DigestKind> {
+        let all: BTreeSet<DigestKind> =
+            self.members.iter().flat_map(|member| member.backend.info().needs.iter().copied()).collect();
+        all.into_iter().collect()
     }
 
     pub(crate) fn refusals(self) -> Vec<ReplicaReceipt> {
@@ -49,7 +54,7 @@ impl Manager {
             if targets.members.iter().any(|member| member.name == name) {
                 continue;
             }
-            let member = self.fleet().member(&name).await?;
+            let member = self.fleet().writable(&name).await?;
             match self.fit(&member).await {
                 Ok(()) => targets.members.push(member),
                 Err(err) => targets.refused.push((name, err)),
@@ -69,7 +74,7 @@ impl Manager {
         if !info.offers.add {
             return Err(Error::unsupported("add", &member.name));
         }
-        if let Some(kind) = info.needs.iter().find(|kind| **kind != DigestKind::Sha256) {
+        if let Some(kind) = info.needs.iter().find(|kind| !naming::is_computed(**kind)) {
             let text = format!("{} must be given a digest that is not computed here: {kind:?}", member.name);
             return Err(Error::new(ErrorKind::Unsupported, text));
         }

@@ -173,7 +173,7 @@ impl Namer<'_> {
         let how = How {
             profile: self.request.profile,
             hidden: self.request.hidden,
-            sha256: self.sha256,
+            digests: self.digests.clone(),
             progress: activity.named.clone(),
             cancelled: cancelled.clone(),
             spool: self.spool.clone(),

@@ -5,6 +5,7 @@
 //! in ONE transaction; no transaction lives across an await. The room knows rows and their rules; it talks to no backend and reads no clock.
 //!
 //! Desired state: [`contents`], [`aliases`], [`blocks`] (the outboard), [`links`], [`pins`], [`policies`], [`names`]. Seen state: [`backends`],
+//! [`facts`],
 //! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]. The catalog itself: [`meta`], [`process`] (who is alive), [`invariants`].
 //!
 //! Nothing answers more than [`PAGE_MAX`] rows: longer answers are asked for page by page, by key.
@@ -17,6 +18,7 @@ mod connection;
 pub mod contents;
 mod error;
 pub mod events;
+pub mod facts;
 pub mod invariants;
 pub mod links;
 pub mod memories;

@@ -13,6 +13,7 @@ mod change;
 mod document;
 mod envelope;
 mod file;
+mod fingerprint;
 mod home;
 pub mod import;
 mod key_path;

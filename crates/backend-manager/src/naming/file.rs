@@ -10,8 +10,8 @@ use backend_core::{Dag, Digest, DigestKind, Error, ErrorKind, Progress, Result};
 use ipld::Block;
 use ipld::import::{Entry, FileBuilder, LeafHasher};
 use ipld::profile::Profile;
-use sha2::{Digest as _, Sha256};
 
+use super::digests::{Hasher, to_compute, told_by};
 use super::fingerprint;
 use super::nodes::NodeSpool;
 use crate::trouble;
@@ -37,8 +37,8 @@ pub(crate) struct Job<'a> {
     pub(crate) path: &'a Path,
     pub(crate) len: u64,
     pub(crate) profile: Profile,
-    /// Whether some target needs the SHA-256 of the whole file.
-    pub(crate) sha256: bool,
+    /// Which digests of the whole file some target needs.
+    pub(crate) digests: &'a [DigestKind],
     pub(crate) progress: &'a Progress,
     /// Set when nobody waits any more.
     pub(crate) cancelled: &'a AtomicBool,
@@ -59,8 +59,11 @@ pub(crate) fn name_file(job: &Job<'_>, threads: usize) -> Result<Named> {
     let count = job.len.div_ceil(u64::from(job.profile.chunk));
     let threads = (threads.max(1) as u64).min(count.max(1));
     let mut nodes = NodeSpool::new(job.spool);
+    let whole = to_compute(job.digests, count <= 1 && job.profile.raw_leaves);
     std::thread::scope(|scope| {
-        let whole = job.sha256.then(|| scope.spawn(|| whole_digest(job)));
+        let others = whole.iter().filter(|_| 1 < threads);
+        let others = others.map(|kind| scope.spawn(move || whole_digests(job, std::slice::from_ref(kind))));
+        let others: Vec<_> = others.collect();
         let entry = match threads {
             1 => build(job, &mut nodes, count, |index, piece| hash_chunk(job, index, piece)),
             _ => {
@@ -76,10 +79,13 @@ pub(crate) fn name_file(job: &Job<'_>, threads: usize) -> Result<Named> {
                 })
             }
         }?;
-        let digests = match whole {
-            Some(thread) => vec![thread.join().map_err(|_| ended())??],
-            None => Vec::new(),
-        };
+        let mut digests: Vec<Digest> = told_by(&entry.cid).into_iter().collect();
+        if others.is_empty() {
+            digests.extend(whole_digests(job, &whole)?);
+        }
+        for thread in others {
+            digests.extend(thread.join().map_err(|_| ended())??);
+        }
         Ok(Named { entry, dag: nodes.finish(&entry.cid)?, digests })
     })
 }
@@ -151,10 +157,14 @@ fn read_pieces(
     Ok(())
 }
 
-fn whole_digest(job: &Job<'_>) -> Result<Digest> {
-    let mut hash = Sha256::new();
-    read_pieces(job, 0..job.len, &mut Vec::new(), |bytes| hash.update(bytes))?;
-    Ok(Digest { kind: DigestKind::Sha256, value: hash.finalize().to_vec().into() })
+/// Reads the file once for all of `kinds`; for none, not at all.
+fn whole_digests(job: &Job<'_>, kinds: &[DigestKind]) -> Result<Vec<Digest>> {
+    if kinds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut all = Hasher::all(kinds, job.len)?;
+    read_pieces(job, 0..job.len, &mut Vec::new(), |bytes| all.iter_mut().for_each(|it| it.update(bytes)))?;
+    all.into_iter().map(Hasher::finish).collect()
 }
 
 fn ended() -> Error {

@@ -1,5 +1,6 @@
 //! Names content before anything is sent: hashes on all cores, and keeps the inner nodes that make later reads verifiable.
 
+mod digests;
 mod file;
 mod fingerprint;
 mod nodes;
@@ -7,6 +8,7 @@ mod source;
 mod spool;
 mod tree;
 
+pub(crate) use digests::{Hasher, is_computed, of_bytes};
 pub(crate) use file::{Job, Named, name_file, threads};
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use source::{BLOCK_MAX, FileSource, chunks, trim};

@@ -135,7 +135,7 @@ mod tests {
             path: &path,
             len: meta.len(),
             profile: UNIXFS_V1_2025,
-            sha256: false,
+            digests: &[],
             progress: &progress,
             cancelled: &cancelled,
             spool: folder.path(),

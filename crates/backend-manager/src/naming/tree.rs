@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use backend_core::{Dag, Error, ErrorKind, Progress, Result};
+use backend_core::{Dag, DigestKind, Error, ErrorKind, Progress, Result};
 use ipld::import::{self, DirectoryBuilder, Entry};
 use ipld::profile::Profile;
 
@@ -53,7 +53,7 @@ pub(crate) struct How {
     pub(crate) profile: Profile,
     /// Whether names that begin with a dot are taken too.
     pub(crate) hidden: bool,
-    pub(crate) sha256: bool,
+    pub(crate) digests: Vec<DigestKind>,
     pub(crate) progress: Progress,
     pub(crate) cancelled: Arc<AtomicBool>,
     pub(crate) spool: PathBuf,
@@ -182,7 +182,7 @@ impl How {
             path,
             len: meta.len(),
             profile: it.profile,
-            sha256: it.sha256,
+            digests: &it.digests,
             progress: &it.progress,
             cancelled: &it.cancelled,
             spool: &it.spool,

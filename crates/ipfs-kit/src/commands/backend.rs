@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use backend_core::{Error, ErrorKind, Health, Power, Report, Usage, descriptors};
+use backend_core::{Error, ErrorKind, Health, Power, Report, Usage, descriptors, timestamp};
 use backend_manager::config::{self, BackendConfig, Change, ConfigStore};
-use backend_manager::{Tested, Writes};
+use backend_manager::{Learnt, Manager, Tested, Writes};
 use serde_json::{Value, json};
 
 use super::{Outcome, confirm, home, open};
@@ -20,6 +20,17 @@ pub(super) fn run(command: Backend, at: Option<PathBuf>, output: &Output) -> Out
             let writes = if write { Writes::RoundTrip } else { Writes::No };
             let tested = block_on(async { Ok(open(at)?.test(&name, writes).await?) })?;
             test(&tested, output)
+        }
+        Backend::Show { name } => {
+            let home = home(at)?;
+            let config = ConfigStore::new(&home).raw(&name)?;
+            // A home where nothing was ever done has no catalog, and gets none by being looked at.
+            let learnt = match home.catalog().exists() {
+                true => block_on(async { Ok(Manager::open(home)?.learnt(&name).await.ok().flatten()) })?,
+                false => None,
+            };
+            show(&config, learnt.as_ref(), output)?;
+            Ok(Exit::Ok)
         }
         other => stored(other, &ConfigStore::new(&home(at)?), output),
     }
@@ -37,10 +48,9 @@ fn stored(command: Backend, store: &ConfigStore, output: &Output) -> Outcome {
             }
         }
         Backend::List => list(store, output)?,
-        Backend::Show { name } => show(&store.raw(&name)?, output)?,
         Backend::Update { name, set, unset } => {
             let config = store.update_if(&name, &changes(&set, &unset)?, |config| store.opens(config))?;
-            show(&config, output)?;
+            show(&config, None, output)?;
         }
         Backend::Remove { name, consent } => {
             store
@@ -54,7 +64,7 @@ fn stored(command: Backend, store: &ConfigStore, output: &Output) -> Outcome {
                 false => output.line(&name)?,
             }
         }
-        Backend::Test { .. } | Backend::Types => {}
+        Backend::Show { .. } | Backend::Test { .. } | Backend::Types => {}
     }
     Ok(Exit::Ok)
 }
@@ -76,9 +86,12 @@ fn shown(config: &BackendConfig) -> Result<Value, Failure> {
         .map_err(|err| Error::new(ErrorKind::Internal, "cannot be shown").with_source(err))?)
 }
 
-fn show(config: &BackendConfig, output: &Output) -> Result<(), Failure> {
-    let value = shown(config)?;
+fn show(config: &BackendConfig, known: Option<&Learnt>, output: &Output) -> Result<(), Failure> {
+    let mut value = shown(config)?;
     if output.json {
+        if let Some(it) = known {
+            value["learnt"] = learnt(it);
+        }
         return output.json(&value);
     }
     let Value::Object(keys) = value else { return Ok(()) };
@@ -92,7 +105,7 @@ fn show(config: &BackendConfig, output: &Output) -> Result<(), Failure> {
             value => output.line(format_args!("{key} = {}", text(value)))?,
         }
     }
-    Ok(())
+    facts(known, output)
 }
 
 fn text(value: &Value) -> String {
@@ -140,7 +153,6 @@ fn test(tested: &Tested, output: &Output) -> Outcome {
         Power::Fails(kind) => Some(*kind),
         _ => None,
     };
-    let round_trip = tested.round_trip.as_ref().map(|it| it.as_ref().err());
     match output.json {
         true => output.json(&json!({
             "name": tested.name,
@@ -150,7 +162,9 @@ fn test(tested: &Tested, output: &Output) -> Outcome {
             "latency_ms": latency.as_millis() as u64,
             "note": note,
             "usage": tested.usage.as_ref().map(usage),
-            "round_trip": round_trip.map(|it| it.map_or(json!("ok"), |err| json!(Report::new(err, std::time::SystemTime::now()).error))),
+            "probe": said(tested.probe.as_ref()),
+            "learnt": tested.learnt.as_ref().map(learnt),
+            "round_trip": said(tested.round_trip.as_ref()),
         }))?,
         false => {
             output.line(format_args!("reads       {}", power(reads)))?;
@@ -159,13 +173,33 @@ fn test(tested: &Tested, output: &Output) -> Outcome {
             if let Some(note) = note {
                 output.line(format_args!("note        {}", output::escape(note)))?;
             }
-            if let Some(it) = round_trip {
-                let said = it.map_or_else(|| "ok".to_owned(), |err| output::escape(err.message()));
-                output.line(format_args!("round trip  {said}"))?;
+            for (what, done) in [("probe", &tested.probe), ("round trip", &tested.round_trip)] {
+                if let Some(done) = done {
+                    let said = done.as_ref().err().map_or_else(|| "ok".to_owned(), |err| output::escape(err.message()));
+                    output.line(format_args!("{what:10}  {said}"))?;
+                }
             }
+            facts(tested.learnt.as_ref(), output)?;
         }
     }
     Ok(failed(reads).or(failed(writes)).map_or(Exit::Ok, Exit::of))
+}
+
+/// `"ok"`, `null` when it was not done, or the error.
+fn said(done: Option<&Result<(), Error>>) -> Value {
+    let error = |err| json!(Report::new(err, std::time::SystemTime::now()).error);
+    done.map_or(Value::Null, |done| done.as_ref().err().map_or(json!("ok"), error))
+}
+
+fn learnt(it: &Learnt) -> Value {
+    json!({ "at": timestamp(it.at), "facts": it.facts })
+}
+
+fn facts(learnt: Option<&Learnt>, output: &Output) -> Result<(), Failure> {
+    let Some(Value::Object(facts)) = learnt.map(|it| &it.facts) else { return Ok(()) };
+    facts
+        .iter()
+        .try_for_each(|(name, value)| output.line(format_args!("learnt.{} = {}", output::escape(name), text(value))))
 }
 
 fn power(it: &Power) -> String {
