@@ -6,9 +6,11 @@
 mod command;
 mod criterion;
 mod files;
+mod ipfs;
 mod large;
 mod machine;
 mod peers;
+mod s3;
 mod start;
 
 use std::fmt::Write;
@@ -19,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::failure::{Failure, Result};
 use crate::oracle::{self, Oracle};
-use crate::services::Service;
+use crate::services;
 use crate::tree::Tree;
 
 /// One line of the table.
@@ -68,7 +70,7 @@ struct Stage {
 
 impl Stage {
     fn set(tree: &Tree) -> Result<Self> {
-        let kubo = Service::Kubo.find(tree)?;
+        let kubo = services::find(tree, "kubo")?;
         Ok(Self { tree: tree.clone(), ours: oracle::program(tree)?, kubo, folder: oracle::scratch(tree)? })
     }
 
@@ -100,7 +102,7 @@ fn remove(path: &std::path::Path) -> Result<()> {
 
 type Row = fn(&Stage) -> Result<Vec<Line>>;
 
-const ROWS: [(&str, Row); 10] = [
+const ROWS: [(&str, Row); 12] = [
     ("import", criterion::import),
     ("layers", criterion::layers),
     ("manager", criterion::manager),
@@ -111,6 +113,8 @@ const ROWS: [(&str, Row); 10] = [
     ("files", files::many),
     ("names", files::names),
     ("start", start::times_and_size),
+    ("s3", s3::rows),
+    ("ipfs", ipfs::rows),
 ];
 
 /// The names of the rows, in the order of the table.

@@ -8,6 +8,7 @@ pub mod data;
 pub mod failure;
 pub mod generate;
 pub mod oracle;
+pub mod real;
 pub mod run;
 pub mod scaffold;
 pub mod services;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::failure::{Failure, Result};
 use crate::run;
-use crate::services::Service;
+use crate::services;
 use crate::tree::Tree;
 
 /// The profiles that both programs know by the same name.
@@ -30,7 +30,7 @@ pub fn hermetic(tree: &Tree) -> Result<()> {
 /// # Errors
 /// If Kubo was not provisioned, or any name differs: lists all that do.
 pub fn compare(tree: &Tree) -> Result<usize> {
-    let kubo = Service::Kubo.find(tree)?;
+    let kubo = services::find(tree, "kubo")?;
     let ours = program(tree)?;
     let folder = scratch(tree)?;
     let samples = samples::write(folder.path())?;

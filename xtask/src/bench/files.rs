@@ -10,8 +10,8 @@ use super::{Line, Stage, Wanted, remove, times};
 use crate::data::Sequence;
 use crate::failure::{Failure, Result};
 
-const MANY: usize = 10_000;
-const SMALL: usize = 4096;
+pub(super) const MANY: usize = 10_000;
+pub(super) const SMALL: usize = 4096;
 const NAMES: usize = 1_000_000;
 /// The most memory for a directory of a million names.
 const MOST_MIB: f64 = 256.0;
@@ -49,7 +49,7 @@ pub(super) fn names(stage: &Stage) -> Result<Vec<Line>> {
     Ok(vec![Line { what, ours: cost.text(), peer: "-".to_owned(), ratio: cost.rss_mib(), wanted }])
 }
 
-fn fill(folder: &Path, count: usize, len: usize) -> std::io::Result<()> {
+pub(super) fn fill(folder: &Path, count: usize, len: usize) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut sequence = Sequence::new(count as u64);
     let mut content = vec![0; len];

@@ -144,7 +144,7 @@ fn memory(what: &str, ours: Cost) -> Line {
 }
 
 /// The file, in the page cache.
-fn file(stage: &Stage) -> Result<PathBuf> {
+pub(super) fn file(stage: &Stage) -> Result<PathBuf> {
     let path = stage.path("gibibyte");
     if !path.exists() {
         data::write(&path, SIZE, 1).map_err(|err| Failure::at(&path, "write", err))?;

@@ -1,0 +1,122 @@
+//! `test --real`: what can only be shown against real servers.
+//!
+//! A crate that has such tests says so in its manifest: a feature `real-servers`, without which `tests/real.rs` is not built, and the services that it
+//! needs. So they are no part of the hermetic suite, and none is skipped: a service that is missing is a failure.
+
+use std::fmt;
+
+use toml_edit::{DocumentMut, Item};
+
+use crate::failure::{Failure, Result};
+use crate::run;
+use crate::services;
+use crate::tree::Tree;
+
+/// The feature behind which tests against real servers stand.
+const FEATURE: &str = "real-servers";
+const TEST: &str = "tests/real.rs";
+
+/// Tests of one crate, with what they need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    package: String,
+    services: Vec<String>,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} against {}", self.package, self.services.join(", "))
+    }
+}
+
+impl Target {
+    /// Runs its tests, and lets them talk.
+    ///
+    /// # Errors
+    /// If one fails.
+    pub fn run(&self, tree: &Tree) -> Result<()> {
+        let mut test = run::cargo();
+        test.args(["test", "--locked", "--package", &self.package, "--features", FEATURE, "--test", "real"]);
+        run::aloud(test.current_dir(tree.root()))
+    }
+}
+
+/// Every crate that has such tests; all that they need is there.
+///
+/// # Errors
+/// If a service was not provisioned, or a manifest promises what is not there.
+pub fn targets(tree: &Tree) -> Result<Vec<Target>> {
+    let mut found = Vec::new();
+    for package in tree.crates()? {
+        let folder = format!("crates/{package}");
+        let manifest = tree.toml(&format!("{folder}/Cargo.toml"))?;
+        let has_tests = tree.path(&folder).join(TEST).is_file();
+        let Some(target) = promised(&package, &manifest, has_tests)? else { continue };
+        for service in &target.services {
+            services::find(tree, service).map_err(|err| Failure::new(format!("{package}: {err}")))?;
+        }
+        found.push(target);
+    }
+    match found.is_empty() {
+        true => Err(Failure::new(format!("no crate has the feature {FEATURE}"))),
+        false => Ok(found),
+    }
+}
+
+/// What a manifest promises. Tests without the feature would be part of the hermetic suite, and the feature without tests would show nothing.
+fn promised(package: &str, manifest: &DocumentMut, has_tests: bool) -> Result<Option<Target>> {
+    let is_offered = manifest.get("features").and_then(|it| it.get(FEATURE)).is_some();
+    let refused = |why: &str| Err(Failure::new(format!("{package}: {why}")));
+    match (is_offered, has_tests) {
+        (false, false) => return Ok(None),
+        (true, false) => return refused("has the feature `real-servers`, but no tests/real.rs"),
+        (false, true) => return refused("has tests/real.rs, but no feature `real-servers`"),
+        (true, true) => (),
+    }
+    if !is_behind(manifest) {
+        return refused("its test `real` must have required-features = [\"real-servers\"]");
+    }
+    let real = manifest.get("package").and_then(|it| it.get("metadata")).and_then(|it| it.get("real"));
+    let services = real.and_then(|it| it.get("services")).and_then(Item::as_array);
+    let services = services.into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned));
+    let services: Vec<String> = services.collect();
+    match services.is_empty() {
+        true => refused("must name its services in [package.metadata.real]"),
+        false => Ok(Some(Target { package: package.to_owned(), services })),
+    }
+}
+
+fn is_behind(manifest: &DocumentMut) -> bool {
+    let tests = manifest.get("test").and_then(Item::as_array_of_tables);
+    tests.into_iter().flatten().any(|test| {
+        let features = test.get("required-features").and_then(Item::as_array);
+        test.get("name").and_then(Item::as_str) == Some("real")
+            && features.into_iter().flatten().any(|it| it.as_str() == Some(FEATURE))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = "[package.metadata.real]\nservices = [\"kubo\"]\n[features]\nreal-servers = []\n[[test]]\nname = \"real\"\nrequired-features = [\"real-servers\"]\n";
+
+    fn check(manifest: &str, has_tests: bool, wanted: Result<Option<usize>, &str>) {
+        let found = promised("backend-x", &manifest.parse().unwrap(), has_tests);
+        match (found, wanted) {
+            (Ok(found), Ok(wanted)) => assert_eq!(found.map(|it| it.services.len()), wanted, "{manifest}"),
+            (Err(found), Err(wanted)) => assert!(found.to_string().contains(wanted), "{found}"),
+            (found, wanted) => panic!("{found:?}, not {wanted:?}"),
+        }
+    }
+
+    #[test]
+    fn a_manifest_promises_tests_and_what_they_need() {
+        check(WHOLE, true, Ok(Some(1)));
+        check("[package]\nname = \"a\"\n", false, Ok(None));
+        check(WHOLE, false, Err("no tests/real.rs"));
+        check("[features]\nother = []\n", true, Err("no feature"));
+        check(&WHOLE.replace("required-features = [\"real-servers\"]\n", ""), true, Err("required-features"));
+        check(&WHOLE.replace("\"kubo\"", ""), true, Err("must name its services"));
+    }
+}
