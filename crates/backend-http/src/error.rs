@@ -61,7 +61,7 @@ fn classify(err: &reqwest::Error) -> Break {
     for _ in 0..CAUSES {
         let Some(it) = cause else { break };
         if let Some(err) = it.downcast_ref::<io::Error>() {
-            tls |= err.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+            tls |= is_tls(err);
             cut |= err.kind() == io::ErrorKind::UnexpectedEof;
             reset |= matches!(
                 err.kind(),
@@ -86,6 +86,19 @@ fn classify(err: &reqwest::Error) -> Break {
         false if cut => Break::Cut,
         false => Break::Other,
     }
+}
+
+/// An I/O error hides what it wraps from `source`, and may wrap another one.
+fn is_tls(err: &io::Error) -> bool {
+    let mut inner = err.get_ref();
+    for _ in 0..CAUSES {
+        let Some(it) = inner else { return false };
+        if it.is::<rustls::Error>() {
+            return true;
+        }
+        inner = it.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    }
+    false
 }
 
 /// What a status means where a leaf has no better word. 2xx never comes here.

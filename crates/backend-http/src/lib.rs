@@ -28,6 +28,7 @@ mod response;
 mod retry_after;
 mod sending;
 mod tls;
+pub mod trustless;
 
 pub use auth::{Auth, Credential, gate};
 pub use body::Body;

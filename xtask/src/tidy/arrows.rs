@@ -41,7 +41,7 @@ const LAYERS: Room = Room {
     ours_in_tests: &["backend-testkit", "backend-memory", "ipld"],
     others: Some(&["async-trait", "bytes", "futures", "schemars", "serde", "serde_json", "tokio", "tracing"]),
 };
-const HTTP: Room = Room { ours: &["backend-core"], ours_in_tests: &["backend-testkit"], others: None };
+const HTTP: Room = Room { ours: &["backend-core", "ipld"], ours_in_tests: &["backend-testkit"], others: None };
 const TESTKIT: Room =
     Room { ours: &["backend-core", "ipld"], ours_in_tests: &["backend-memory", "backend-layers"], others: None };
 const LEAF: Room = Room {

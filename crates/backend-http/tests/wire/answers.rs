@@ -9,7 +9,8 @@ use super::peer::{Peer, answer, client, options};
 
 #[tokio::test]
 async fn a_request_says_who_we_are_and_wants_nothing_compressed() {
-    let peer = Peer::start(|_| answer("200 OK", "ETag: \"x\"\r\nContent-Type: Text/Plain; charset=utf-8\r\n", "hello")).await;
+    let peer =
+        Peer::start(|_| answer("200 OK", "ETag: \"x\"\r\nContent-Type: Text/Plain; charset=utf-8\r\n", "hello")).await;
     let client = client();
     let endpoint = peer.endpoint().with_auth(Auth::Basic { user: "me".into(), password: Secret::new("canary") });
     let request = endpoint.request(Method::GET, &["a b", "c"]).unwrap().query(&[("arg", "x/y")]);
@@ -26,7 +27,8 @@ async fn a_request_says_who_we_are_and_wants_nothing_compressed() {
 
 #[tokio::test]
 async fn credentials_are_for_one_origin_even_when_asked_directly() {
-    let (one, other) = (Peer::start(|_| answer("200 OK", "", "")).await, Peer::start(|_| answer("200 OK", "", "")).await);
+    let (one, other) =
+        (Peer::start(|_| answer("200 OK", "", "")).await, Peer::start(|_| answer("200 OK", "", "")).await);
     client().send(one.with_token(other.get("/"))).await.unwrap();
     client().send(one.with_token(one.get("/"))).await.unwrap();
     assert!(!other.heads()[0].contains("authorization"));
@@ -35,7 +37,8 @@ async fn credentials_are_for_one_origin_even_when_asked_directly() {
 
 async fn refuse(status: &'static str, headers: &'static str, method: Method) -> backend_core::Error {
     let peer = Peer::start(move |_| answer(status, headers, "no: Bearer canary\u{1b}[2J\n")).await;
-    let request = Request { method: method.clone(), ..Request::new(method, peer.url("/x?token=canary").parse().unwrap()) };
+    let request =
+        Request { method: method.clone(), ..Request::new(method, peer.url("/x?token=canary").parse().unwrap()) };
     client().send(peer.with_token(request)).await.unwrap().successful().await.unwrap_err()
 }
 

@@ -49,7 +49,9 @@ async fn reads_are_followed_and_papers_stay_with_their_origin() {
 async fn papers_do_not_come_back_by_a_detour() {
     let home = Peer::start(|head| match head.contains(" /end") {
         true => answer("200 OK", "", "end"),
-        false => answer("302 x", &format!("Location: {}\r\n", head.lines().next().unwrap().split(' ').nth(1).unwrap()), ""),
+        false => {
+            answer("302 x", &format!("Location: {}\r\n", head.lines().next().unwrap().split(' ').nth(1).unwrap()), "")
+        }
     })
     .await;
     let away = pointing(302, home.url("/end")).await;
