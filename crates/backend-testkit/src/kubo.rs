@@ -5,6 +5,7 @@
 
 mod answer;
 mod blocks;
+mod gateway;
 mod import;
 mod pins;
 mod reads;
@@ -12,4 +13,5 @@ mod rpc;
 mod wire;
 
 pub use blocks::Blocks;
+pub use gateway::{Gateway, GatewayLie};
 pub use rpc::{Kubo, Lie};

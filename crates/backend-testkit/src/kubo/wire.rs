@@ -141,6 +141,11 @@ impl Wire {
         }
     }
 
+    /// These very bytes.
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.socket.write_all(bytes).await
+    }
+
     /// A whole answer of known length.
     pub(super) async fn whole(&mut self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<()> {
         let mut text = status_line(status, headers);
