@@ -54,6 +54,12 @@ const MANAGER: Room = Room {
     ours_in_tests: &["backend-testkit", "leaf"],
     others: None,
 };
+// Backends and names for users of another trait: neither a leaf nor the program.
+const ADAPTER: Room = Room {
+    ours: &["backend-core", "backend-manager", "ipld"],
+    ours_in_tests: &["backend-layers", "backend-testkit", "leaf"],
+    others: None,
+};
 const PROGRAM: Room =
     Room { ours: &["backend-core", "backend-manager"], ours_in_tests: &["backend-testkit"], others: None };
 const TASKS: Room = Room { ours: &[], ours_in_tests: &[], others: None };
@@ -67,6 +73,7 @@ fn room(package: &str) -> &'static Room {
         "backend-http" => &HTTP,
         "backend-testkit" => &TESTKIT,
         "backend-manager" => &MANAGER,
+        "object-store-adapter" => &ADAPTER,
         "xtask" => &TASKS,
         "journeys" => &JOURNEYS,
         _ if package.starts_with("backend-") => &LEAF,
