@@ -1,153 +1,245 @@
-//! The store itself: names, their versions, and blocks, behind one lock. A real service's leaf has its conversation here.
+//! The conversation with the service: one SDK client, made at first use, and what every request has in common.
 
-mod blocks;
-mod listing;
+mod body;
+mod health;
+mod hooks;
+mod labels;
+mod list;
 mod object;
 mod parts;
-mod state;
-mod uploads;
+mod probe;
+mod put;
+mod remove;
+mod token;
+mod upload;
+mod versions;
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use backend_core::{Condition, Key, Locator, Metadata, Removal, RemoveOptions, Result, Scope, Usage};
-use bytes::Bytes;
-use cid::Cid;
-use ipld::{Block, address};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_s3::Client as Sdk;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
+    StalledStreamProtectionConfig,
+};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::Builder as HttpBuilder;
+use aws_smithy_http_client::tls::{Provider as Tls, rustls_provider::CryptoMode};
+use backend_core::{Clock, ErrorKind, Result, Settings};
+use futures::FutureExt;
+use tokio::sync::OnceCell;
+use tracing::instrument::WithSubscriber;
+use tracing::subscriber::NoSubscriber;
 
-use crate::config::{Connection, Naming};
-use crate::error::Fault;
+use crate::failure::{Act, Failure, failure};
+use crate::provider::{Checksum, is_aws};
+use crate::rules::Rules;
+use hooks::{Bounded, Nobody, Time};
 
-pub(crate) use blocks::seal;
-pub(crate) use object::{Object, compared};
-pub(crate) use parts::Parts;
-use state::{History, State};
-pub(crate) use uploads::Sending;
+pub(crate) use body::digest_of;
+pub(crate) use labels::Kept;
+pub(crate) use probe::Learnt;
+pub(crate) use token::Token;
 
-/// One store.
-#[derive(Debug)]
-pub(crate) struct Store {
-    state: Mutex<State>,
-    pub(crate) rules: Connection,
-    /// Who this store is: another instance is another store.
-    pub(crate) identity: String,
+/// For so long a bucket that was seen is believed to be there: a 404 to a HEAD does not say which of the two is missing.
+const RECOGNISED: Duration = Duration::from_secs(60);
+
+/// One bucket of one service.
+pub(crate) struct Client {
+    pub(crate) rules: Rules,
+    pub(crate) learnt: Learnt,
+    pub(crate) clock: Arc<dyn Clock>,
+    connect_timeout: Duration,
+    base: OnceCell<Base>,
+    live: Mutex<Option<Live>>,
+    /// When the bucket was last seen.
+    seen: Mutex<Option<Duration>>,
 }
 
-impl Store {
-    pub(crate) fn new(rules: Connection) -> Arc<Self> {
-        let identity = format!("{:016x}", RandomState::new().hash_one(0));
-        Arc::new(Self { state: Mutex::default(), rules, identity })
+/// What stays when the region changes.
+struct Base {
+    http: SharedHttpClient,
+    credentials: SharedCredentialsProvider,
+}
+
+/// A client for the region in which the bucket is, as far as is known.
+#[derive(Clone)]
+struct Live {
+    sdk: Sdk,
+    region: String,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("bucket", &self.rules.bucket).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(crate) fn new(rules: Rules, settings: &Settings) -> Arc<Self> {
+        Arc::new(Self {
+            rules,
+            learnt: settings.learnt(),
+            clock: settings.clock.clone(),
+            connect_timeout: settings.connect_timeout,
+            base: OnceCell::new(),
+            live: Mutex::default(),
+            seen: Mutex::default(),
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The full key of a name.
+    pub(crate) fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.rules.prefix)
     }
 
-    /// The handle that this store makes up for a CID: no other store's, and no other content's.
-    pub(crate) fn handle(&self, cid: &Cid) -> String {
-        let made = format!("{} {}", self.identity, address::text(cid));
-        address::text(&address::sha256(address::RAW, made.as_bytes()))
-    }
-
-    /// Refuses before byte one what would be refused at the end.
-    pub(crate) fn admit(&self, name: &str, len: u64, condition: &Condition) -> Result<()> {
-        self.lock().check(name, condition)?;
-        match self.rules.max_bytes.is_some_and(|max| max < len) {
-            true => Err(Fault::TooLarge.into()),
-            false => Ok(()),
+    /// Tries `attempt`, and once more where the service says that the bucket is in another region.
+    pub(crate) async fn tried<T, F>(&self, attempt: impl Fn(Sdk) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>> + Send,
+    {
+        let live = self.live().await;
+        let failed = match attempt(live.sdk.clone()).await {
+            Ok(answer) => {
+                self.recognise();
+                return Ok(answer);
+            }
+            Err(failed) => failed,
+        };
+        if failed.says("NoSuchKey") {
+            self.recognise();
+        }
+        match failed.region.clone().filter(|region| *region != live.region) {
+            Some(region) => attempt(self.follow(&live, region).await).await,
+            None => Err(failed),
         }
     }
 
-    /// Whether so many bytes more may come.
-    fn has_room(&self, state: &State, len: u64) -> bool {
-        self.rules.max_bytes.is_none_or(|max| state.used.saturating_add(len) <= max)
+    /// One request of the SDK. Nothing of it is logged: at its lowest levels the SDK tells session tokens.
+    pub(crate) async fn told<T, E>(
+        &self,
+        act: Act,
+        sending: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let answer = sending.boxed().with_subscriber(NoSubscriber::default()).await;
+        answer.map_err(|err| failure(act, self.clock.now(), &err))
     }
 
-    /// Makes `object` visible under `name`, whole and at once; the upload it came by is over.
+    async fn live(&self) -> Live {
+        if let Some(live) = self.live.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            return live.clone();
+        }
+        let base = self.base.get_or_init(|| self.base()).await;
+        let mut slot = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.get_or_insert_with(|| self.build(base, self.rules.region.clone(), true)).clone()
+    }
+
+    /// The bucket's own region, from now on. The host is the configured one, or another of the vendor's; never one that an answer names.
+    async fn follow(&self, from: &Live, region: String) -> Sdk {
+        let base = self.base.get_or_init(|| self.base()).await;
+        let mut slot = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        match slot.as_ref() {
+            Some(live) if live.region != from.region => live.sdk.clone(),
+            _ => {
+                let is_vendor = self.rules.endpoint.as_ref().and_then(|url| url.host_str()).is_some_and(is_aws);
+                slot.insert(self.build(base, region, !is_vendor)).sdk.clone()
+            }
+        }
+    }
+
+    /// Connections and credentials. Here the vendor's chain reads the environment, when no keys are configured.
+    async fn base(&self) -> Base {
+        let is_plain = self.rules.endpoint.as_ref().is_some_and(|url| url.scheme() == "http");
+        let http = match is_plain && self.rules.keys.is_some() {
+            true => HttpBuilder::new().build_http(),
+            false => HttpBuilder::new().tls_provider(Tls::Rustls(CryptoMode::Ring)).build_https(),
+        };
+        let credentials = match &self.rules.keys {
+            Some(keys) => {
+                let token = keys.token.as_ref().map(|token| token.reveal().to_owned());
+                SharedCredentialsProvider::new(Credentials::new(
+                    keys.id.reveal(),
+                    keys.secret.reveal(),
+                    token,
+                    None,
+                    "ipfs-kit",
+                ))
+            }
+            None => self.chain(&http).await,
+        };
+        Base { http, credentials }
+    }
+
+    async fn chain(&self, http: &SharedHttpClient) -> SharedCredentialsProvider {
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http.clone())
+            .region(Region::new(self.rules.region.clone()))
+            .retry_config(RetryConfig::disabled());
+        let loader = match &self.rules.profile {
+            Some(profile) => loader.profile_name(profile),
+            None => loader,
+        };
+        let loaded = loader.load().with_subscriber(NoSubscriber::default()).await;
+        loaded.credentials_provider().unwrap_or_else(|| SharedCredentialsProvider::new(Nobody))
+    }
+
+    fn build(&self, base: &Base, region: String, at_endpoint: bool) -> Live {
+        let checksums = match self.rules.checksum {
+            Checksum::WhenSupported => RequestChecksumCalculation::WhenSupported,
+            Checksum::WhenRequired => RequestChecksumCalculation::WhenRequired,
+        };
+        let mut config = Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.clone()))
+            .http_client(base.http.clone())
+            .credentials_provider(base.credentials.clone())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(self.connect_timeout).build())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .force_path_style(self.rules.path_style)
+            .request_checksum_calculation(checksums)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .time_source(Time(self.clock.clone()))
+            .interceptor(Bounded);
+        if let Some(url) = self.rules.endpoint.as_ref().filter(|_| at_endpoint) {
+            config = config.endpoint_url(url.as_str().trim_end_matches('/'));
+        }
+        Live { sdk: Sdk::from_conf(config.build()), region }
+    }
+
+    fn recognise(&self) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.monotonic());
+    }
+
+    /// Whether the bucket is there, when a 404 without words leaves it open (`HeadBucket`).
     ///
     /// # Errors
-    /// `AlreadyExists` or `Precondition` by the condition, as things are at this moment.
-    pub(crate) fn commit(&self, name: &str, object: Object, blocks: Vec<Block>, how: &Condition) -> Result<Metadata> {
-        let mut state = self.lock();
-        state.check(name, how)?;
-        let newest = state.names.get_mut(name).and_then(History::visible_mut);
-        if let Some(there) = newest.filter(|there| there.parts == object.parts) {
-            there.merge(object);
-            return Ok(Metadata { existed: Some(true), ..self.metadata(name, there, false) });
+    /// `InvalidConfig` when it is not.
+    pub(crate) async fn recognised(&self) -> Result<()> {
+        const ACT: Act = Act::reads("look for the bucket");
+        let now = self.clock.monotonic();
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.is_some_and(|seen| now.saturating_sub(seen) < RECOGNISED) {
+            return Ok(());
         }
-        let revision = state.next();
-        let object = Object { revision, ..object };
-        let meta = Metadata { existed: Some(false), ..self.metadata(name, &object, false) };
-        state.put(name, object, blocks, self.rules.versions);
-        Ok(meta)
-    }
-
-    /// The newest version, or the one that is asked for.
-    pub(crate) fn find(&self, name: &str, version: Option<&str>, if_match: Option<&str>) -> Result<Object> {
-        let state = self.lock();
-        let found = match version {
-            None => state.newest(name),
-            Some(version) => state.names.get(name).and_then(|it| it.versions.iter().find(|it| it.tag() == version)),
-        };
-        let object = found.ok_or(Fault::Absent)?;
-        match if_match.is_none_or(|tag| tag == object.tag()) {
-            true => Ok(object.clone()),
-            false => Err(Fault::Changed.into()),
-        }
-    }
-
-    pub(crate) fn block(&self, cid: &Cid) -> Result<Bytes> {
-        let state = self.lock();
-        Ok(state.blocks.get(cid).map(|(data, _)| data.clone()).ok_or(Fault::Absent)?)
-    }
-
-    pub(crate) fn remove(&self, name: &str, version: Option<&str>, opts: &RemoveOptions) -> Result<Removal> {
-        let mut state = self.lock();
-        if opts.if_match.as_ref().is_some_and(|tag| state.newest(name).is_some_and(|object| object.tag() != *tag)) {
-            return Err(Fault::Changed.into());
-        }
-        if let Some(version) = version {
-            return Ok(state.erase_version(name, version));
-        }
-        match (state.newest(name).is_some(), self.rules.versions && !opts.all_versions) {
-            (false, true) => Ok(Removal::Absent),
-            (true, true) => {
-                state.names.entry(name.to_owned()).or_default().hidden = true;
-                Ok(Removal::Hidden)
-            }
-            (_, false) => Ok(state.erase(name)),
-        }
-    }
-
-    pub(crate) fn usage(&self) -> Usage {
-        let state = self.lock();
-        let objects = state.names.values().map(|history| history.versions.len() as u64).sum();
-        let limit = self.rules.max_bytes;
-        let free = limit.map(|max| max.saturating_sub(state.used));
-        Usage { used: Some(state.used), free, limit, objects: Some(objects), ..Usage::of(Scope::Store) }
-    }
-
-    fn locator(&self, name: &str, object: &Object) -> Locator {
-        match (self.rules.addressing, Key::parse(name)) {
-            (Naming::Key, Ok(key)) => Locator::new(key),
-            (Naming::Assigned, _) => Locator::new(object.cid).with_handle(Some(name.to_owned())),
-            _ => Locator::new(object.cid),
-        }
-    }
-
-    /// What is known of `object`; with its version if it is exactly this one that is meant.
-    pub(crate) fn metadata(&self, name: &str, object: &Object, exact: bool) -> Metadata {
-        let version = exact.then(|| object.tag());
-        let at = self.locator(name, object).with_version(version);
-        Metadata {
-            size: Some(object.parts.len()),
-            digests: object.digests.clone(),
-            until: object.until,
-            etag: Some(object.tag()),
-            modified: Some(object.modified),
-            content_type: object.content_type.clone(),
-            labels: object.labels.clone(),
-            ..Metadata::new(at, object.evidence)
+        let answer = self.tried(|sdk| self.told(ACT, sdk.head_bucket().bucket(&self.rules.bucket).send())).await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(failed) if failed.is(ErrorKind::NotFound) => Err(crate::error::no_bucket()),
+            // It is there, and not for us to look at.
+            Err(failed) if failed.is(ErrorKind::Denied) => Ok(()),
+            Err(failed) => Err(failed.into()),
         }
     }
 }

@@ -1,13 +1,16 @@
-//! Keeps content in this process's memory: the reference backend, the one that tests use, and what `cargo xtask new-backend` copies.
+//! S3 and what speaks it: AWS, MinIO, Ceph, R2, Spaces, Garage, SeaweedFS, Filebase.
 //!
-//! It offers the full depth of the contract that a store can offer without a service behind it. Nothing is shared: every opened instance is a store
-//! of its own, and it is gone when the last user drops it.
+//! Keys are ours, bytes are the service's. Nothing is offered on the strength of a 200: what only a service can show (conditional writes, versions,
+//! tags, compared digests) is learnt by [`Backend::probe`] and offered by the next opening. Retries, idle time-outs and rates are the layers' matter.
 #![warn(missing_docs)]
 
 mod backend;
 mod client;
 mod config;
 mod error;
+mod failure;
+mod provider;
+mod rules;
 
 use std::sync::Arc;
 
@@ -16,24 +19,25 @@ use backend_core::{
 };
 
 pub use backend::S3;
-pub use config::{Connection, Credentials, Naming};
+pub use config::{Connection, Credentials, Encryption, Labels};
+pub use provider::{Checksum, Provider};
 
 inventory::submit! {
     Descriptor {
         kind: StorageType::S3,
-        aliases: &[],
-        summary: "Scaffolded as s3: keeps content in this process's memory",
+        aliases: &["minio", "digitalocean", "aws"],
+        summary: "S3 and what speaks it: AWS, MinIO, Ceph, R2, Spaces, Garage, SeaweedFS, Filebase",
         addressing: Addressing::Key,
         role: Role::Store,
-        offers: Capabilities { block: true, versions: true, ..config::OFFERS },
-        traits: Traits { latency: Grade::Low, durability: Grade::Low, cost: Grade::Low },
+        offers: Capabilities { if_absent: true, if_match: true, versions: true, ..config::OFFERS },
+        traits: Traits { latency: Grade::Medium, durability: Grade::High, cost: Grade::High },
         schema: config::schema,
         example: include_str!("../example.yaml"),
         open,
     }
 }
 
-/// Opens a new, empty store.
+/// Opens a bucket without asking anybody.
 ///
 /// # Errors
 /// `InvalidConfig` for an unknown or unusable setting.
