@@ -1,0 +1,87 @@
+//! The conformance suite on servers that others have written: Azurite, fake-gcs-server, and `rclone serve webdav`. `cargo xtask services` builds them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panic")]
+
+use std::sync::{Arc, LazyLock};
+
+use backend_core::{Backend, Result, Settings};
+use backend_layers::{Gates, Operational, SystemClock, stack};
+use backend_object_store::Objects;
+use backend_testkit::Fixture;
+use backend_testkit::real::{SECRET, Server, USER};
+use serde_json::{Value, json};
+
+type Open = fn(Settings) -> Result<Arc<dyn Backend>>;
+
+static AZURITE: LazyLock<Server> = LazyLock::new(|| with_bucket(Server::azurite().unwrap()));
+static GCS: LazyLock<Server> = LazyLock::new(|| with_bucket(Server::fake_gcs().unwrap()));
+static WEBDAV: LazyLock<Server> = LazyLock::new(|| with_bucket(Server::rclone_webdav().unwrap()));
+
+fn with_bucket(server: Server) -> Server {
+    server.bucket("suite").unwrap();
+    server
+}
+
+fn settings(connection: &Value, credentials: &Value, learnt: &Value) -> Settings {
+    let mut settings = Settings::new("suite", connection.clone(), Arc::new(SystemClock));
+    settings.credentials = credentials.clone();
+    settings.learnt = learnt.clone();
+    settings
+}
+
+/// What is offered is what a probe of the very server has shown: nothing else is left out.
+async fn fixture(open: Open, connection: Value, credentials: Value, is_probed: bool) -> Fixture {
+    let learnt = match is_probed {
+        true => open(settings(&connection, &credentials, &Value::Null)).unwrap().probe().await.unwrap(),
+        false => Value::Null,
+    };
+    let leaf = move || open(settings(&connection, &credentials, &learnt)).unwrap();
+    let same = leaf.clone();
+    let layered = move || stack(same(), &Operational::default(), &Gates::default(), Arc::new(SystemClock));
+    Fixture::new().leaf(leaf).stack(layered)
+}
+
+/// All tests share the server, and each fixture has a folder of its own where the server's listing has to be walked through from its beginning.
+fn folder() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("of-{:016x}", RandomState::new().hash_one(0))
+}
+
+async fn azurite() -> Fixture {
+    let endpoint = format!("{}/{}", AZURITE.url(), Server::AZURE_ACCOUNT);
+    let connection =
+        json!({ "account": Server::AZURE_ACCOUNT, "container": "suite", "endpoint": endpoint, "prefix": folder() });
+    fixture(Objects::azure, connection, json!({ "access_key": Server::AZURE_KEY }), true).await
+}
+
+async fn gcs() -> Fixture {
+    let connection = json!({ "bucket": "suite", "base_url": GCS.url(), "prefix": folder() });
+    fixture(Objects::gcs, connection, json!({ "bearer": SECRET }), true).await
+}
+
+mod azurite {
+    backend_testkit::suite!(super::azurite);
+}
+
+mod fake_gcs {
+    backend_testkit::suite!(super::gcs);
+}
+
+mod rclone {
+    async fn fixture() -> backend_testkit::Fixture {
+        let connection = super::json!({ "url": format!("{}/suite", super::WEBDAV.url()) });
+        let credentials = super::json!({ "username": super::USER, "password": super::SECRET });
+        super::fixture(super::Objects::webdav, connection, credentials, false).await
+    }
+    backend_testkit::suite!(fixture);
+}
+
+/// What the probe is worth: Azurite honours conditions, and a store that offers them is what the suite has run on.
+#[tokio::test]
+async fn azurite_honours_conditions() {
+    let fixture = azurite().await;
+    drop(fixture);
+    let endpoint = format!("{}/{}", AZURITE.url(), Server::AZURE_ACCOUNT);
+    let connection = json!({ "account": Server::AZURE_ACCOUNT, "container": "suite", "endpoint": endpoint });
+    let opened = Objects::azure(settings(&connection, &json!({ "access_key": Server::AZURE_KEY }), &Value::Null));
+    assert_eq!(opened.unwrap().probe().await.unwrap(), json!({ "if_absent": true, "if_match": true }));
+}
