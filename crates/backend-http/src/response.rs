@@ -132,7 +132,7 @@ impl Response {
         let origin = self.context.origin.clone();
         let too_long = || lie(format!("{origin}: the answer has more than {most} bytes"));
         if let Framing::Length(len) = self.framing
-            && most as u64 <= len.saturating_sub(1)
+            && (most as u64) < len
         {
             return Err(too_long());
         }

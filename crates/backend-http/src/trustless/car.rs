@@ -18,8 +18,10 @@ use crate::response::Response;
 
 const CAR: &str = "application/vnd.ipld.car";
 const ACCEPT: &str = "application/vnd.ipld.car; version=1; order=dfs; dups=y";
-/// What a CAR may have beyond the range and a quarter of it: inner nodes, whole blocks at the edges, empty blocks.
+/// The most that a CAR may have beyond its range and a quarter of it: inner nodes, whole blocks at the edges, empty blocks.
 const SLACK: u64 = 64 << 20;
+/// How much of that a small range has: two whole blocks at the edges, and chunks that are smaller than their names.
+const SMALL_SLACK: u64 = 1 << 20;
 
 /// A CAR on its way.
 pub(super) struct Car {
@@ -59,7 +61,8 @@ impl Inner {
     fn begin(&self, source: &Source, answer: Response, root: &Block, range: Range<u64>) -> Result<Car> {
         let order = if is_dfs(&answer) { Order::Dfs } else { Order::Any };
         let len = range.end - range.start;
-        let left = len.saturating_add(len / 4).saturating_add(SLACK);
+        let edges = 2 * self.options.max_block as u64 + SMALL_SLACK;
+        let left = len.saturating_add(len / 4).saturating_add(SLACK.min(edges.saturating_add(len.saturating_mul(3))));
         let settings = Settings { order, output: Output::Everything, total: left, ..Settings::default() };
         let mut verifier = Verifier::with(root.cid, Scope::Entity(Some(range)), settings);
         let origin = source.origin();

@@ -1,5 +1,6 @@
 //! A range of a file from whoever has it: one CAR after the other, each going on where the last one stopped, then block by block.
 
+use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ impl Reader {
                 Now::Blocks(body) => body.next().await.transpose()?,
                 Now::Car(n, car) => {
                     let n = *n;
-                    match within_silence(&self.inner, car).await {
+                    match within_silence(&self.inner, car.next(&self.inner)).await {
                         Ok(Some(bytes)) => Some(bytes),
                         Ok(None) => self.leave(n, &short()),
                         Err(err) => self.leave(n, &err),
@@ -78,7 +79,10 @@ impl Reader {
     async fn begin(&mut self) -> Result<()> {
         let (inner, root, left) = (&self.inner, &self.root, &self.left);
         let raced = match self.tried.len() < inner.sources.len() {
-            true => inner.race_without(&self.tried, |source| inner.car(source, root, left.clone())).await.ok(),
+            true => {
+                let race = inner.race_without(&self.tried, |source| inner.car(source, root, left.clone()));
+                within_silence(inner, race).await.ok()
+            }
             false => None,
         };
         self.now = match raced {
@@ -110,19 +114,19 @@ impl Reader {
     }
 }
 
-/// The next bytes of a CAR; with other endpoints to go to, it may not be silent for ever.
-async fn within_silence(inner: &Arc<Inner>, car: &mut Car) -> Result<Option<Bytes>> {
-    let mut next = std::pin::pin!(car.next(inner).fuse());
+/// What a gateway has to say; as long as there are others to go to, it may not be silent for ever.
+async fn within_silence<T>(inner: &Arc<Inner>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut work = std::pin::pin!(work.fuse());
     if inner.sources.len() == 1 {
-        return next.await;
+        return work.await;
     }
     // Nearly every call has its bytes at hand; a timer for each would be dear.
-    if let Some(ready) = next.as_mut().now_or_never() {
+    if let Some(ready) = work.as_mut().now_or_never() {
         return ready;
     }
-    match select(next, inner.clock.sleep(inner.options.hedge_after.saturating_mul(SILENCE))).await {
-        Either::Left((bytes, _)) => bytes,
-        Either::Right(_) => Err(Error::new(ErrorKind::Timeout, "a gateway fell silent in the middle of a CAR")),
+    match select(work, inner.clock.sleep(inner.options.hedge_after.saturating_mul(SILENCE))).await {
+        Either::Left((done, _)) => done,
+        Either::Right(_) => Err(Error::new(ErrorKind::Timeout, "a gateway fell silent over a CAR")),
     }
 }
 

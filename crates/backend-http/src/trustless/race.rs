@@ -46,7 +46,8 @@ impl Inner {
         let mut left = self.order(tried)?.into_iter();
         let ask = &ask;
         let begin = |n: usize| async move { (n, ask(&self.sources[n]).await) };
-        let mut running: FuturesUnordered<_> = left.next().into_iter().map(begin).collect();
+        let mut asked: Vec<usize> = left.next().into_iter().collect();
+        let mut running: FuturesUnordered<_> = asked.iter().copied().map(begin).collect();
         let mut failure = None;
         loop {
             let may_hedge = running.len() < AT_ONCE && 0 < left.len();
@@ -55,19 +56,26 @@ impl Inner {
                 Some(Some(done)) => done,
                 Some(None) => return Err(failure.unwrap_or_else(none_left)),
                 None => {
-                    running.extend(left.next().map(begin));
+                    asked.extend(left.next());
+                    running.extend(asked.last().copied().map(begin));
                     continue;
                 }
             };
             match result {
                 Ok(found) => {
+                    // Whoever was asked before and is still at it was too slow.
+                    asked.iter().take_while(|it| **it != n).for_each(|slow| self.sources[*slow].was_slow());
                     self.sources[n].succeeded();
                     return Ok((n, found));
                 }
                 Err(err) => {
                     self.sources[n].failed(&err, self.clock.monotonic());
                     failure = Some(fault::worst(failure, err));
-                    running.extend(left.next().map(begin));
+                    asked.retain(|it| *it != n);
+                    if let Some(next) = left.next() {
+                        asked.push(next);
+                        running.push(begin(next));
+                    }
                 }
             }
         }

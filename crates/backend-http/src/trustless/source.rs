@@ -82,6 +82,12 @@ impl Source {
         }
     }
 
+    /// Another one, asked later, was quicker.
+    pub(super) fn was_slow(&self) {
+        let mut state = self.lock();
+        state.failures = state.failures.saturating_add(1).min(MOST_FAILURES);
+    }
+
     fn is_recognised(&self) -> bool {
         self.lock().recognised
     }

@@ -15,6 +15,9 @@ use super::reply::{Body, Reply};
 /// What Kubo writes behind the last whole block when the next one is missing; the status was sent long before.
 const TAIL: &[u8] = b"\n\n[Gateway Error: CAR stream truncated, response is incomplete]";
 
+/// An endless CAR repeats its first block in pieces of about this size.
+const REPEATED: usize = 64 << 10;
+
 pub(super) fn reply(blocks: &Blocks, asked: &Asked, params: &Params, lie: Option<&GatewayLie>) -> Reply {
     let params = match lie {
         Some(GatewayLie::NoRepeats) => Params { dups: false, ..*params },
@@ -53,7 +56,9 @@ fn written(asked: &Asked, mut found: Vec<Block>, whole: bool, lie: Option<&Gatew
     for block in found {
         parts.extend([car::section(&block.cid, block.data.len()), block.data]);
         if endless {
-            return Body::Endless(parts.concat().into(), parts.split_off(1).concat().into());
+            let first = parts.concat().into();
+            let again = parts.split_off(1).concat();
+            return Body::Endless(first, again.repeat(1 + REPEATED / again.len().max(1)).into());
         }
     }
     parts.push(Bytes::from_static(tail));
