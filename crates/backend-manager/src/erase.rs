@@ -1,8 +1,9 @@
 //! Carrying out the removal of one copy: who does it holds the row, so that nobody uploads under a name that is being removed.
 
-use backend_core::{Addressing, Error, ErrorKind, Locator, Removal, RemoveOptions, Result};
+use backend_core::{Addressing, Error, ErrorKind, Locator, Removal, RemoveOptions, Result, StatOptions};
 use ipld::Cid;
 
+use crate::add;
 use crate::catalog::contents::{ContentKind, ContentRow};
 use crate::catalog::events::{self, Event, Verb};
 use crate::catalog::process::Process;
@@ -26,6 +27,10 @@ pub(crate) struct Named {
 impl Manager {
     /// Removes one copy. `None`: it is not ours, or somebody wants it after all.
     pub(crate) async fn remove_copy(&self, content: &ContentRow, row: ReplicaRow) -> Result<Option<Removal>> {
+        if !row.replica.key.is_empty() && self.fleet().member(&row.backend_name).await?.addressing() == Addressing::Cid
+        {
+            return self.let_go_copy(row).await;
+        }
         let at = ReplicaAt { replica: row.replica.clone(), epoch: row.epoch };
         match row.state {
             ReplicaState::Planned => {
@@ -39,6 +44,12 @@ impl Manager {
             ReplicaState::Removing => {}
             _ => match self.begin(&at).await? {
                 Moved::Won(_) => fault::point("after-removing"),
+                // The key was given to other content: nothing of ours lies there.
+                Moved::Lost if row.state == ReplicaState::Missing && !row.replica.key.is_empty() => {
+                    let forget = move |conn: &rusqlite::Connection| replicas::forget(conn, &at).map(drop);
+                    self.catalog().write(forget).await?;
+                    return Ok(Some(Removal::Absent));
+                }
                 Moved::Lost => return Ok(None),
             },
         }
@@ -50,6 +61,12 @@ impl Manager {
             Some(removal) => Ok(Some(removal)),
             None => Err(Error::new(ErrorKind::Unavailable, "another process is removing it")),
         }
+    }
+
+    /// A copy within a folder goes with the folder, and stays while that is there.
+    async fn let_go_copy(&self, row: ReplicaRow) -> Result<Option<Removal>> {
+        let gone = self.catalog().write(move |conn| add::let_go(conn, &row.replica)).await?;
+        Ok(gone.then_some(Removal::Released))
     }
 
     /// An upload that ended without an answer: it is taken over, what it may have left is removed, and its row goes.
@@ -72,7 +89,9 @@ impl Manager {
         if let Some(begun) = self.catalog().read(move |conn| transfers::find(conn, &id)).await? {
             member.backend.discard(&begun.token).await?;
         }
-        let removal = erase(&member, &Named { cid: content.content.cid, kind: content.content.kind }, &row).await?;
+        let keeps = has_twin(self.catalog(), &row.replica).await?;
+        let removal =
+            erase(&member, &Named { cid: content.content.cid, kind: content.content.kind }, &row, keeps).await?;
         let at = ReplicaAt { replica: row.replica, epoch };
         let forget = move |conn: &rusqlite::Connection| {
             transfers::remove(conn, &at.replica)?;
@@ -109,7 +128,8 @@ pub(crate) async fn finish(
     });
     let Some((row, at)) = taken.await? else { return Ok(None) };
     let mut hold = Hold { catalog: catalog.clone(), at: Some(at.clone()) };
-    let removal = erase(member, named, &row).await?;
+    let keeps = has_twin(catalog, replica).await?;
+    let removal = erase(member, named, &row, keeps).await?;
     fault::point("after-erase");
     let (cid, backend) = (named.cid, row.backend_name);
     let record = move |conn: &rusqlite::Connection| {
@@ -139,22 +159,62 @@ impl Drop for Hold {
     }
 }
 
-/// Content first, sidecar last: what is there can always be verified.
-async fn erase(member: &Member, named: &Named, row: &ReplicaRow) -> Result<Removal> {
-    let Named { cid, kind } = *named;
-    let opts = RemoveOptions { if_match: None, all_versions: false };
-    let is_key = member.addressing() == Addressing::Key;
-    let sidecar = Locator::new(layout::sidecar(&cid)?).with_handle(row.sidecar_handle.clone());
-    if kind == ContentKind::Directory && member.addressing() != Addressing::Cid {
-        return member.backend.remove(&sidecar.with_handle(row.handle.clone()), &opts).await;
-    }
-    let at = match is_key {
-        true => Locator::new(layout::content(&cid)?),
-        false => Locator::new(cid),
+/// The inner nodes beside content are shared by all its copies on a store: they go with the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Twin {
+    None,
+    Keeps,
+}
+
+async fn has_twin(catalog: &Catalog, id: &replicas::ReplicaId) -> Result<Twin> {
+    let id = id.clone();
+    let rows = catalog.read(move |conn| Ok((replicas::of(conn, id.content)?, id))).await?;
+    let (rows, id) = rows;
+    let holds = |state| {
+        !matches!(
+            state,
+            ReplicaState::Planned | ReplicaState::Missing | ReplicaState::Lingering | ReplicaState::Removing
+        )
     };
-    let removal = member.backend.remove(&at.with_handle(row.handle.clone()), &opts).await?;
-    if row.sidecar == Sidecar::Present || (is_key && kind == ContentKind::File) {
-        member.backend.remove(&sidecar, &opts).await?;
+    let twin =
+        rows.iter().any(|row| row.replica.backend == id.backend && row.replica.key != id.key && holds(row.state));
+    Ok(if twin { Twin::Keeps } else { Twin::None })
+}
+
+/// Content first, sidecar last: what is there can always be verified.
+async fn erase(member: &Member, named: &Named, row: &ReplicaRow, twin: Twin) -> Result<Removal> {
+    let Named { cid, kind } = *named;
+    let is_key = member.addressing() == Addressing::Key;
+    let at = layout::locator(member.addressing(), &cid, kind, &row.replica.key)?.with_handle(row.handle.clone());
+    let sidecar = Locator::new(layout::sidecar(&cid)?);
+    if kind == ContentKind::Directory && member.addressing() != Addressing::Cid {
+        return member.backend.remove(&sidecar.with_handle(row.handle.clone()), &RemoveOptions::default()).await;
+    }
+    let removal = match is_key && !row.replica.key.is_empty() {
+        true => erase_key(member, &at, row.etag.as_deref()).await?,
+        false => member.backend.remove(&at, &RemoveOptions::default()).await?,
+    };
+    if twin == Twin::None && (row.sidecar == Sidecar::Present || (is_key && kind == ContentKind::File)) {
+        let sidecar = sidecar.with_handle(row.sidecar_handle.clone());
+        member.backend.remove(&sidecar, &RemoveOptions::default()).await?;
     }
     Ok(removal)
+}
+
+/// Anybody may write under a user's key: what has another etag than ours is not ours to remove, and ours is gone.
+async fn erase_key(member: &Member, at: &Locator, etag: Option<&str>) -> Result<Removal> {
+    let offers = member.backend.info().offers;
+    let opts = match etag.filter(|_| offers.if_match) {
+        Some(etag) => RemoveOptions { if_match: Some(etag.to_owned()), ..RemoveOptions::default() },
+        None if etag.is_some() && offers.stat => match member.backend.stat(at, &StatOptions::default()).await {
+            Ok(meta) if meta.etag.is_some() && meta.etag.as_deref() != etag => return Ok(Removal::Absent),
+            Err(err) if err.kind() != ErrorKind::NotFound => return Err(err),
+            _ => RemoveOptions::default(),
+        },
+        None => RemoveOptions::default(),
+    };
+    match member.backend.remove(at, &opts).await {
+        Err(err) if err.kind() == ErrorKind::Precondition => Ok(Removal::Absent),
+        other => other,
+    }
 }

@@ -1,11 +1,11 @@
 //! From a name or a path to content, its outboard and its readable copies.
 
-use backend_core::{Addressing, Dag, Error, ErrorKind, Locator, Result};
+use backend_core::{Addressing, Dag, Error, ErrorKind, Result};
 use bytes::Bytes;
 use ipld::resolve::{Kind, Resolver, Step, Target};
 use ipld::{Cid, address};
 
-use crate::catalog::contents::{self, ContentKind, ContentRow};
+use crate::catalog::contents::{self, ContentKind, ContentRow, NewContent};
 use crate::catalog::replicas::{self, ReplicaRow};
 use crate::catalog::{blocks, names};
 use crate::layout;
@@ -13,12 +13,14 @@ use crate::manager::Manager;
 use crate::read::{How, Outboard, Replica};
 use crate::trouble;
 
-/// Content that the catalog knows, and how it can be read.
+/// Content, and how it can be read.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
-    pub(crate) row: ContentRow,
+    pub(crate) content: NewContent,
     pub(crate) dag: Dag,
     pub(crate) replicas: Vec<Replica>,
+    /// Whether the catalog does not know it: its nodes are fetched as they are wanted.
+    pub(crate) is_foreign: bool,
 }
 
 impl Manager {
@@ -93,7 +95,7 @@ impl Manager {
             .await?;
         match found {
             Some(row) => self.stored(row).await,
-            None => Err(Error::new(ErrorKind::NotFound, format!("{} is not known here", address::text(cid)))),
+            None => self.foreign(cid).await,
         }
     }
 
@@ -108,32 +110,32 @@ impl Manager {
                 Err(err) => tracing::warn!(backend = %name, error = %err, "a replica cannot be asked"),
             }
         }
+        if replicas.is_empty() {
+            replicas = self.by_cid(&row.content.cid).await?;
+        }
         let known = blocks::dag(self.catalog(), row.number).await?;
-        let is_block = matches!(row.content.kind, ContentKind::Raw) && row.content.cid.codec() == address::RAW;
-        let dag = match is_block {
+        // Of one block there are no nodes. To ask another copy for one would prove that copy, and not the one that is read.
+        let dag = match row.content.kind == ContentKind::Raw {
             true => Dag::empty(),
             false => Outboard::new(known, row.content.cid, replicas.clone()).dag(),
         };
-        Ok(Stored { row, dag, replicas })
+        Ok(Stored { content: row.content, dag, replicas, is_foreign: false })
     }
 
     async fn replica(&self, row: ReplicaRow, content: &ContentRow) -> Result<Replica> {
         let member = self.fleet().member(&row.backend_name).await?;
         let info = member.backend.info();
         let cid = content.content.cid;
-        let id = match member.addressing() {
-            Addressing::Key if content.content.kind == ContentKind::Directory => Locator::new(layout::sidecar(&cid)?),
-            Addressing::Key => Locator::new(layout::content(&cid)?),
-            _ => Locator::new(cid),
-        };
-        let how = match (info.offers.range, info.offers.block) {
-            (true, _) => How::Range,
-            (false, true) => How::Block,
-            (false, false) => How::Whole,
+        let id = layout::locator(member.addressing(), &cid, content.content.kind, &row.replica.key)?;
+        // A store of blocks is asked for blocks: many at a time, and each is its own proof.
+        let how = match (member.addressing(), info.offers.range, info.offers.block) {
+            (Addressing::Cid, _, true) | (_, false, true) => How::Block,
+            (_, true, _) => How::Range,
+            (_, false, false) => How::Whole,
         };
         let at = id.with_handle(row.handle.clone());
         let bad = row.bad_chunks.clone();
-        Ok(Replica { name: member.name.clone(), backend: member.backend, at, how, bad, row })
+        Ok(Replica { name: member.name.clone(), backend: member.backend, at, how, bad, row: Some(row) })
     }
 
     /// What a file is, from its root: size and outboard.
@@ -146,16 +148,20 @@ impl Manager {
             }
         }
         let stored = self.holding(&target.cid).await?;
-        if stored.row.content.cid != target.cid {
+        if stored.content.cid != target.cid {
             let text = format!(
                 "{} is a part of {}, and no content of its own",
                 address::text(&target.cid),
-                stored.row.content.cid
+                stored.content.cid
             );
             return Err(Error::new(ErrorKind::NotFound, text));
         }
-        match stored.row.content.size.or(target.size) {
+        match stored.content.size.or(target.size) {
             Some(size) => Ok((stored, size)),
+            None if stored.is_foreign => {
+                let size = stored.dag.node(&target.cid).await?.len() as u64;
+                Ok((stored, size))
+            }
             None => Err(Error::new(ErrorKind::NotFound, "its size is not known yet")),
         }
     }

@@ -49,7 +49,10 @@ impl Manager {
     }
 
     pub(crate) fn body(&self, stored: &Stored, size: u64, range: Range<u64>, report: ReadReport) -> ByteStream {
-        let chunks = naming::chunks(stored.dag.clone(), stored.row.content.cid, size, range.clone());
+        let cid = stored.content.cid;
+        // A foreign raw block was fetched to learn its size: without one, the plan asks for it as a node, which is at hand.
+        let size = Some(size).filter(|_| !(stored.is_foreign && cid.codec() == ipld::address::RAW));
+        let chunks = naming::chunks(stored.dag.clone(), cid, size, range.clone());
         let ask = Ask { chunks, range, replicas: stored.replicas.clone(), report, budget: self.budget() };
         read::verified(ask)
     }
@@ -68,7 +71,8 @@ impl Manager {
 }
 
 fn suspect(catalog: &Catalog, replica: &Replica, trouble: &Trouble) -> Result<()> {
-    let id = replica.row.replica.clone();
+    let Some(row) = &replica.row else { return Ok(()) };
+    let id = row.replica.clone();
     let bad = BadChunk { offset: trouble.offset, len: trouble.len };
     let (backend, message) = (replica.name.clone(), trouble.message.clone());
     catalog.post(move |conn| {

@@ -1,7 +1,9 @@
 //! Where things lie on a store whose names we choose. A store explains itself: whoever lists it can rebuild a lost catalog.
 
-use backend_core::{Key, OWN_PREFIX, Result};
+use backend_core::{Addressing, Key, Locator, OWN_PREFIX, Result};
 use ipld::{Cid, address};
+
+use crate::catalog::contents::ContentKind;
 
 /// The marker: one small JSON object with the store's random identity. A negative answer is believed only from a store that shows it.
 pub(crate) fn marker() -> Result<Key> {
@@ -16,6 +18,27 @@ pub(crate) fn content(cid: &Cid) -> Result<Key> {
 /// The inner nodes of a large file, or of a whole directory tree, as one CARv1.
 pub(crate) fn sidecar(cid: &Cid) -> Result<Key> {
     sharded("d", cid, ".car")
+}
+
+/// The key of the row of a file that a store of CIDs holds because it holds the folder `root`: there is no object of that name.
+pub(crate) fn within(root: &Cid, cid: &Cid) -> String {
+    format!("{}/{}", address::text(root), address::text(cid))
+}
+
+/// The folder that a row's key, as [`within`] makes it, names.
+pub(crate) fn folder_of(key: &str) -> Option<Cid> {
+    address::parse(key.split_once('/')?.0).ok()
+}
+
+/// What a store is asked with for a copy of `cid`. `key` is the row's: where a user wanted it, or nothing. A store of CIDs is asked by CID, also for what
+/// lies within a folder; and so is one that assigns names, beside the handle.
+pub(crate) fn locator(addressing: Addressing, cid: &Cid, kind: ContentKind, key: &str) -> Result<Locator> {
+    Ok(match addressing {
+        Addressing::Key if kind == ContentKind::Directory => Locator::new(sidecar(cid)?),
+        Addressing::Key if key.is_empty() => Locator::new(content(cid)?),
+        Addressing::Key => Locator::new(Key::new(key)?),
+        _ => Locator::new(*cid),
+    })
 }
 
 /// The last two characters spread best: the first ones are the same in all CIDs of a kind.

@@ -14,6 +14,7 @@ mod export;
 mod fault;
 mod find;
 mod fleet;
+mod foreign;
 mod get;
 mod layout;
 mod learnt;
@@ -30,7 +31,7 @@ mod trouble;
 mod verify;
 mod views;
 
-pub use add::{AddRequest, Input, Name, name};
+pub use add::{AddRequest, Existing, Input, Name, Place, name};
 pub use backend_layers::SystemClock;
 pub use export::{ExportOptions, Exported};
 pub use get::Reading;

@@ -13,6 +13,7 @@ use crate::catalog::process::{Process, Worker};
 use crate::catalog::{Catalog, ContentNumber, PolicyNumber, Timestamp, pins, policies};
 use crate::config::{BackendConfig, ConfigStore, Home};
 use crate::fleet::Fleet;
+use crate::foreign::Blocks;
 
 /// Who wants what was added by hand kept.
 pub(crate) const OWNER: &str = "user";
@@ -36,6 +37,7 @@ struct Inner {
     process: Process,
     fleet: Fleet,
     budget: Arc<Semaphore>,
+    blocks: Arc<Blocks>,
 }
 
 /// What the default policy asks for. Rows of the catalog's `policies`; more fields come with the planner.
@@ -60,7 +62,7 @@ impl Manager {
         let process = Process::start(home.root())?;
         let fleet = Fleet::new(ConfigStore::new(&home), catalog.clone());
         let budget = Arc::new(Semaphore::new(CHUNKS));
-        Ok(Self { inner: Arc::new(Inner { home, catalog, process, fleet, budget }) })
+        Ok(Self { inner: Arc::new(Inner { home, catalog, process, fleet, budget, blocks: Arc::default() }) })
     }
 
     /// The configuration files.
@@ -104,6 +106,10 @@ impl Manager {
 
     pub(crate) fn budget(&self) -> Arc<Semaphore> {
         self.inner.budget.clone()
+    }
+
+    pub(crate) fn blocks(&self) -> Arc<Blocks> {
+        self.inner.blocks.clone()
     }
 
     pub(crate) fn spool_folder(&self) -> PathBuf {

@@ -134,6 +134,7 @@ pub(crate) fn view(row: ReplicaRow) -> ReplicaView {
     ReplicaView {
         backend: row.backend_name,
         domain: row.domain,
+        key: Some(row.replica.key).filter(|key| !key.is_empty()),
         state: row.state,
         evidence: believable(row.state, row.evidence),
         checked_at: (0 < row.checked_at.millis()).then(|| SystemTime::from(row.checked_at)),

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use backend_core::{Error, ErrorKind, Result};
+use backend_core::{Addressing, Error, ErrorKind, Removal, Result};
 use ipld::Cid;
 use ipld::address;
 
+use crate::add;
 use crate::catalog::contents::{self, ContentKind, ContentRow};
 use crate::catalog::replicas;
 use crate::catalog::{ContentNumber, links, names, pins};
 use crate::fault;
+use crate::layout;
 use crate::manager::{Manager, OWNER};
 use crate::views::{Removed, RemovedCopies, removal_word};
 
@@ -87,6 +89,7 @@ impl Manager {
             let Some((last, _)) = page.last() else { return Ok(kept) };
             after = Some(*last);
             for (child, row) in page {
+                self.let_go(child, &mut *tally).await?;
                 match row {
                     Some(_) if self.is_wanted(child).await? => kept += 1,
                     Some(row) => self.remove_copies(&row, tally).await?,
@@ -94,6 +97,19 @@ impl Manager {
                 }
             }
         }
+    }
+
+    /// Copies that lay within the folder, on stores that held it whole.
+    async fn let_go(&self, child: ContentNumber, tally: &mut Tally) -> Result<()> {
+        let rows = self.catalog().read(move |conn| replicas::of(conn, child)).await?;
+        for row in rows.into_iter().filter(|row| layout::folder_of(&row.replica.key).is_some()) {
+            if self.fleet().member(&row.backend_name).await.is_ok_and(|it| it.addressing() == Addressing::Cid)
+                && self.catalog().write(move |conn| add::let_go(conn, &row.replica)).await?
+            {
+                tally.removed(&row.backend_name, removal_word(Removal::Released));
+            }
+        }
+        Ok(())
     }
 
     async fn remove_copies(&self, content: &ContentRow, tally: &mut Tally) -> Result<()> {

@@ -1,6 +1,8 @@
 //! Reading copies back: each from its own store alone, chunk by chunk, with the verdict in the catalog.
 
-use backend_core::{Addressing, Error, ErrorKind, Evidence, GetOptions, Reads, Result, StatOptions};
+mod finding;
+
+use backend_core::{Addressing, Error, ErrorKind, Evidence, GetOptions, Locator, Reads, Result, StatOptions};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use ipld::Cid;
@@ -8,16 +10,19 @@ use ipld::address;
 
 use crate::catalog::contents::{self, ContentKind, ContentRow};
 use crate::catalog::links;
-use crate::catalog::replicas::{self, BadChunk, Epoch, Moved, ReplicaAt, ReplicaRow, ReplicaState};
+use crate::catalog::replicas::{self, BadChunk, ReplicaRow, ReplicaState};
 use crate::find::Stored;
 use crate::manager::Manager;
 use crate::naming;
 use crate::query::believable;
-use crate::read::{self, Ask, ReadReport, Replica};
+use crate::read::{self, Ask, How, ReadReport, Replica};
 use crate::views::Verified;
+use finding::{Finding, enact};
 
 /// Contents of one page.
 const PAGE: usize = 200;
+/// Nodes of a directory that are asked for at a time.
+const NODES: usize = 16;
 
 impl Manager {
     /// Verifies every copy of `cid`, and of the files of a directory; of everything when `cid` is `None`.
@@ -76,9 +81,10 @@ impl Manager {
         let stored = self.holding(&content.content.cid).await?;
         let mut verdicts = Vec::new();
         for row in rows.into_iter().filter(|row| row.state.is_readable() || row.state == ReplicaState::Missing) {
-            let replica = stored.replicas.iter().find(|it| it.row.replica == row.replica).cloned();
+            let replica =
+                stored.replicas.iter().find(|it| it.row.as_ref().is_some_and(|it| it.replica == row.replica)).cloned();
             let verdict = match replica {
-                Some(replica) => self.verify_replica(&stored, replica).await,
+                Some(replica) => self.verify_replica(&stored, replica, &row).await,
                 None => self.verify_absent(&content, row.clone()).await,
             };
             verdicts.push(verdict.unwrap_or_else(|err| Verified {
@@ -117,7 +123,7 @@ impl Manager {
         })
     }
 
-    async fn verify_replica(&self, stored: &Stored, replica: Replica) -> Result<Verified> {
+    async fn verify_replica(&self, stored: &Stored, replica: Replica, row: &ReplicaRow) -> Result<Verified> {
         let member = self.fleet().member(&replica.name).await?;
         member.recognise(self.catalog(), &**self.fleet().clock()).await?;
         let found = self.read_back(stored, &replica).await;
@@ -133,31 +139,26 @@ impl Manager {
             other => other?,
         };
         let proof = member.backend.info().reads == Reads::Own;
-        let (state, evidence) = self.judge(&replica.row, &finding, proof).await?;
+        let (state, evidence) = self.judge(row, &finding, proof).await?;
         let (bytes, bad_chunks) = match finding {
             Finding::Good(bytes) => (bytes, Vec::new()),
             Finding::Bad(bytes, bad) => (bytes, bad),
             Finding::Missing => (0, Vec::new()),
         };
-        Ok(Verified {
-            cid: stored.row.content.cid,
-            backend: replica.name,
-            state,
-            evidence,
-            bytes,
-            bad_chunks,
-            error: None,
-        })
+        Ok(Verified { cid: stored.content.cid, backend: replica.name, state, evidence, bytes, bad_chunks, error: None })
     }
 
     /// Looks at all of one copy: its length, every byte, and the sidecar without which it could not be verified elsewhere.
     async fn read_back(&self, stored: &Stored, replica: &Replica) -> Result<Finding> {
-        let content = &stored.row.content;
+        let content = &stored.content;
         if content.kind == ContentKind::Directory {
             let (bytes, bad) = self.read_back_nodes(stored, replica).await?;
             return Ok(Finding::of(bytes, bad));
         }
         let size = content.size.ok_or_else(|| Error::new(ErrorKind::NotFound, "its size is not known yet"))?;
+        if size == 0 && replica.how == How::Block && !is_there(replica, &content.cid).await? {
+            return Ok(Finding::Bad(0, vec![BadChunk { offset: 0, len: 0 }]));
+        }
         let there = length(replica).await?;
         let (bytes, mut bad) = self.read_back_bytes(stored, replica, size).await?;
         if let Some(more) = there.and_then(|there| there.checked_sub(size)).filter(|more| 0 < *more) {
@@ -192,7 +193,7 @@ impl Manager {
     /// Whether the inner nodes lie beside the content, where the store does not keep them by itself.
     async fn has_sidecar(&self, stored: &Stored, replica: &Replica) -> Result<bool> {
         let keeps = replica.backend.info().addressing == Addressing::Cid;
-        if keeps || stored.row.content.kind != ContentKind::File {
+        if keeps || stored.content.kind != ContentKind::File {
             return Ok(true);
         }
         match self.read_back_nodes(stored, replica).await {
@@ -210,7 +211,7 @@ impl Manager {
         range: std::ops::Range<u64>,
     ) -> (u64, Option<(Error, Option<BadChunk>)>) {
         let size = range.end;
-        let chunks = naming::chunks(stored.dag.clone(), stored.row.content.cid, size, range.clone());
+        let chunks = naming::chunks(stored.dag.clone(), stored.content.cid, Some(size), range.clone());
         let report = ReadReport::default();
         let ask = Ask { chunks, range, replicas: vec![replica.clone()], report: report.clone(), budget: self.budget() };
         let (mut body, mut good) = (read::verified(ask), 0);
@@ -228,15 +229,18 @@ impl Manager {
 
     /// A directory's copy is its nodes: all of them, each hashed, as its outboard lists them.
     async fn read_back_nodes(&self, stored: &Stored, replica: &Replica) -> Result<(u64, Vec<BadChunk>)> {
-        let root = &stored.row.content.cid;
+        let root = &stored.content.cid;
+        if stored.dag.is_empty() {
+            return Err(Error::new(ErrorKind::Internal, "the catalog has no outboard to compare with"));
+        }
+        if replica.backend.info().addressing == Addressing::Cid {
+            return self.read_back_blocks(stored, replica).await;
+        }
         let nodes = match read::fetch_sidecar(replica, root).await {
             Ok(nodes) => nodes,
             Err(err) if err.kind() == ErrorKind::Integrity => return Ok((0, vec![BadChunk { offset: 0, len: 0 }])),
             Err(err) => return Err(err),
         };
-        if stored.dag.is_empty() {
-            return Err(Error::new(ErrorKind::Internal, "the catalog has no outboard to compare with"));
-        }
         let mut walk = stored.dag.walk();
         let mut bytes = 0;
         while let Some(node) = walk.next().await {
@@ -244,6 +248,23 @@ impl Manager {
             match nodes.contains_key(&cid) {
                 true => bytes += data.len() as u64,
                 false => return Ok((bytes, vec![BadChunk { offset: bytes, len: data.len() as u64 }])),
+            }
+        }
+        Ok((bytes, Vec::new()))
+    }
+
+    /// The same on a store of blocks, which is asked for each.
+    async fn read_back_blocks(&self, stored: &Stored, replica: &Replica) -> Result<(u64, Vec<BadChunk>)> {
+        use futures::TryStreamExt;
+        let each = stored
+            .dag
+            .walk()
+            .map_ok(|(cid, data)| async move { Ok::<_, Error>((is_there(replica, &cid).await?, data.len() as u64)) });
+        let (mut each, mut bytes) = (std::pin::pin!(each.try_buffered(NODES)), 0);
+        while let Some((good, len)) = each.try_next().await? {
+            match good {
+                true => bytes += len,
+                false => return Ok((bytes, vec![BadChunk { offset: bytes, len }])),
             }
         }
         Ok((bytes, Vec::new()))
@@ -264,6 +285,9 @@ impl Manager {
 
 /// How long the store says the copy is. Where it cannot say, and for nothing at all, the copy is read: an empty file is looked at like any other.
 async fn length(replica: &Replica) -> Result<Option<u64>> {
+    if replica.how == How::Block {
+        return Ok(None);
+    }
     if replica.backend.info().offers.stat {
         return Ok(replica.backend.stat(&replica.at, &StatOptions::default()).await?.size);
     }
@@ -271,58 +295,14 @@ async fn length(replica: &Replica) -> Result<Option<u64>> {
     Ok(fetched.meta.size)
 }
 
+/// A store of blocks has no length to tell: every block is read, and proves itself. Of an empty file that is the one that has no bytes.
+async fn is_there(replica: &Replica, cid: &Cid) -> Result<bool> {
+    let fetched = replica.backend.get(&Locator::new(*cid), &GetOptions::block()).await?;
+    let block = read::collect(fetched.body, naming::BLOCK_MAX).await?;
+    Ok(address::verify(cid, &block).is_ok())
+}
+
 /// A copy that is shorter than it should be answers `InvalidRange`, or ends early.
 fn shows_a_bad_chunk(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Integrity | ErrorKind::InvalidRange)
-}
-
-/// What a look at one copy came to.
-#[derive(Debug, Clone)]
-enum Finding {
-    Good(u64),
-    Bad(u64, Vec<BadChunk>),
-    Missing,
-}
-
-impl Finding {
-    fn of(bytes: u64, bad: Vec<BadChunk>) -> Self {
-        if bad.is_empty() { Finding::Good(bytes) } else { Finding::Bad(bytes, bad) }
-    }
-}
-
-/// The arrows that lead from where the row is to what was found.
-fn enact(conn: &rusqlite::Connection, row: &ReplicaRow, finding: &Finding, proof: bool) -> Result<()> {
-    let now = crate::manager::now();
-    let at = |epoch: Epoch| ReplicaAt { replica: row.replica.clone(), epoch };
-    let mut epoch = row.epoch;
-    let mut go = |moved: Moved| match moved {
-        Moved::Won(next) => {
-            epoch = next;
-            true
-        }
-        Moved::Lost => false,
-    };
-    match finding {
-        Finding::Good(_) if proof => {
-            let _ = go(replicas::verified(conn, &at(row.epoch), now)?);
-        }
-        Finding::Good(_) => {}
-        Finding::Bad(_, bad) => {
-            if row.state == ReplicaState::Present
-                && !go(replicas::suspect(conn, &at(row.epoch), bad, "read back", now)?)
-            {
-                return Ok(());
-            }
-            let _ = replicas::corrupt(conn, &at(epoch), bad, now)?;
-        }
-        Finding::Missing => {
-            if row.state == ReplicaState::Present
-                && !go(replicas::suspect(conn, &at(row.epoch), &[], "not found", now)?)
-            {
-                return Ok(());
-            }
-            let _ = replicas::missing(conn, &at(epoch), "not found, twice", now)?;
-        }
-    }
-    Ok(())
 }

@@ -76,6 +76,13 @@ pub struct ReplicaReceipt {
     pub error: Option<Error>,
 }
 
+impl ReplicaReceipt {
+    /// Nothing came of it.
+    pub(crate) fn refused(backend: String, error: Option<Error>) -> Self {
+        Self { backend, state: None, evidence: None, existed: false, error }
+    }
+}
+
 /// One line of `ls`.
 #[derive(Debug, Clone)]
 pub struct Listed {
@@ -147,6 +154,8 @@ pub struct ReplicaView {
     pub backend: String,
     /// The failure domain.
     pub domain: String,
+    /// Where it lies, if a user wanted it somewhere; on a store of CIDs: within which folder, and what it is there.
+    pub key: Option<String>,
     /// Where it is in its life.
     pub state: ReplicaState,
     /// How well it is known to be there.

@@ -31,7 +31,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Add files, folders, or standard input (-)
     #[command(
-        after_help = "Examples:\n  ipfs-kit add ./photos --to local,usb\n  tar c src | ipfs-kit add - --name src.tar"
+        after_help = "Examples:\n  ipfs-kit add ./photos --to local,usb\n  tar c src | ipfs-kit add - --name src.tar\n  ipfs-kit add report.pdf --to bucket --key reports/2026.pdf"
     )]
     Add {
         /// What to add; - is standard input
@@ -43,6 +43,8 @@ pub(crate) enum Command {
         /// On which backends, comma separated [default: as the default policy says]
         #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
         to: Vec<String>,
+        #[command(flatten)]
+        place: Place,
         #[command(flatten)]
         import: Import,
     },
@@ -133,6 +135,19 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Internal,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
+    /// The key under which a file's bytes lie, on stores whose names can be chosen [default: what its CID says]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// What the keys of a folder's files begin with; each file's path in the folder follows
+    #[arg(long, value_name = "PREFIX", conflicts_with = "key")]
+    pub(crate) key_prefix: Option<String>,
+    /// Refuse a target where other content lies under the key, instead of replacing it
+    #[arg(long)]
+    pub(crate) if_absent: bool,
 }
 
 #[derive(Debug, clap::Args)]

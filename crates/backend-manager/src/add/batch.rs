@@ -1,10 +1,11 @@
 //! A batch of named contents on all targets: the life of their replicas from intent to evidence.
 
-use backend_core::{Content, Effect, Error, Evidence, Metadata, Next, Progress, Result, Status};
+use backend_core::{Content, Effect, Error, Evidence, Key, Metadata, Next, Progress, Result, Status};
 use futures::stream::{self, StreamExt};
 use ipld::profile::Profile;
 use rusqlite::Connection;
 
+use super::Existing;
 use super::intent::{self, Todo};
 use super::place::Job;
 use crate::catalog::replicas::{self, Moved, ReplicaAt, Sidecar, Stored};
@@ -23,6 +24,19 @@ pub(crate) struct Item {
     pub(crate) content: Content,
     pub(crate) kind: ContentKind,
     pub(crate) profile: Profile,
+    /// Where the user wants it; else where its CID says.
+    pub(crate) key: Option<Key>,
+    /// A folder with its files in it, as one content: what a store of CIDs is sent.
+    pub(crate) whole: Option<Content>,
+    /// What becomes of other content under that key.
+    pub(crate) existing: Existing,
+}
+
+impl Item {
+    /// As the catalog's rows say it.
+    pub(crate) fn place(&self) -> &str {
+        self.key.as_ref().map_or("", Key::as_str)
+    }
 }
 
 /// What a store answered.
@@ -81,9 +95,9 @@ impl Manager {
         match todo {
             Todo::No(err) => Outcome::Refused(err),
             Todo::There(row) => Outcome::There(row.state, row.evidence),
-            Todo::Upload { at, look_first } => {
+            Todo::Upload { at, look_first, overwrites } => {
                 let job = Job { member, item, at: at.clone(), look_first, catalog: self.catalog(), progress };
-                Outcome::Tried(at, Box::pin(job.run()).await.map(Box::new))
+                Outcome::Tried(at, overwrites, Box::pin(job.run()).await.map(Box::new))
             }
         }
     }
@@ -133,23 +147,26 @@ impl Drop for Leases {
 enum Outcome {
     Refused(Error),
     There(ReplicaState, Evidence),
-    Tried(ReplicaAt, Result<Box<Placed>>),
+    Tried(ReplicaAt, Vec<ContentNumber>, Result<Box<Placed>>),
 }
 
 fn receipt(conn: &Connection, outcome: Outcome, backend: String) -> Result<ReplicaReceipt> {
-    let none = ReplicaReceipt { backend, state: None, evidence: None, existed: false, error: None };
+    let none = ReplicaReceipt::refused(backend, None);
     Ok(match outcome {
         Outcome::Refused(err) => ReplicaReceipt { error: Some(err), ..none },
         Outcome::There(state, evidence) => {
             ReplicaReceipt { state: Some(state), evidence: Some(evidence), existed: true, ..none }
         }
-        Outcome::Tried(at, Ok(placed)) => {
+        Outcome::Tried(at, _, Ok(placed)) => {
             let state = keep(conn, &at, &placed)?;
             let existed = placed.meta.existed == Some(true);
             ReplicaReceipt { state, evidence: Some(placed.meta.evidence.min(Evidence::Attested)), existed, ..none }
         }
-        Outcome::Tried(at, Err(err)) => {
+        Outcome::Tried(at, overwrites, Err(err)) => {
             let state = give_up(conn, &at, &err)?;
+            if state == Some(ReplicaState::Planned) {
+                replicas::not_overwritten(conn, &at.replica, &overwrites, crate::manager::now())?;
+            }
             ReplicaReceipt { state, error: Some(err), ..none }
         }
     })

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use backend_core::{ByteStream, Content, Dag, Digest, DigestKind, Open, Result};
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, StreamExt, TryStreamExt};
-use ipld::import::{self, FileBuilder};
-use ipld::profile::UNIXFS_V1_2025;
-use ipld::{Cid, car};
+use ipld::import::{self, Entry, FileBuilder};
+use ipld::profile::{Profile, UNIXFS_V1_2025};
+use ipld::{Block, Cid, car};
 
 use crate::naming::Hasher;
 
@@ -19,29 +19,38 @@ const FRAME: usize = 64 << 10;
 /// The nodes of `dag` as content: a CARv1 with the root `root`, named like any other file, with the digests that its store `needs`.
 pub(crate) async fn car_content(dag: &Dag, root: &Cid, needs: &[DigestKind]) -> Result<Content> {
     let source = CarSource { dag: dag.clone(), root: *root };
-    let (mut builder, mut nodes, mut len) = (FileBuilder::new(UNIXFS_V1_2025), Vec::new(), 0);
-    let mut chunk = BytesMut::new();
-    let most = UNIXFS_V1_2025.chunk as usize;
-    let mut frames = write_car(&source.dag, root);
+    let mut nodes = Vec::new();
+    let frames = write_car(&source.dag, root);
+    let (entry, len) = name_stream(&UNIXFS_V1_2025, frames, &mut |block| nodes.push((block.cid, block.data))).await?;
+    // Children were made before their parents; pre-order wants the root first.
+    nodes.reverse();
+    let digests = digests(&source, len, needs).await?;
+    Ok(Content::file(entry.cid, len, Dag::from_nodes(nodes), Arc::new(source)).with_digests(digests))
+}
+
+/// The name of what a stream brings, and its length. One chunk is in memory at a time.
+pub(super) async fn name_stream(
+    profile: &Profile,
+    mut frames: ByteStream,
+    sink: &mut (dyn FnMut(Block) + Send),
+) -> Result<(Entry, u64)> {
+    let (mut builder, mut chunk, mut len) = (FileBuilder::new(*profile), BytesMut::new(), 0);
+    let most = profile.chunk as usize;
     while let Some(frame) = frames.next().await {
         let mut frame = frame?;
         len += frame.len() as u64;
         while !frame.is_empty() {
             chunk.extend_from_slice(&frame.split_to(frame.len().min(most - chunk.len())));
             if chunk.len() == most {
-                builder.push(import::leaf(&UNIXFS_V1_2025, &chunk), &mut |block| nodes.push((block.cid, block.data)));
+                builder.push(import::leaf(profile, &chunk), &mut |block| sink(block));
                 chunk.clear();
             }
         }
     }
     if !chunk.is_empty() {
-        builder.push(import::leaf(&UNIXFS_V1_2025, &chunk), &mut |block| nodes.push((block.cid, block.data)));
+        builder.push(import::leaf(profile, &chunk), &mut |block| sink(block));
     }
-    let entry = builder.finish(&mut |block| nodes.push((block.cid, block.data)));
-    // Children were made before their parents; pre-order wants the root first.
-    nodes.reverse();
-    let digests = digests(&source, len, needs).await?;
-    Ok(Content::file(entry.cid, len, Dag::from_nodes(nodes), Arc::new(source)).with_digests(digests))
+    Ok((builder.finish(&mut |block| sink(block)), len))
 }
 
 /// A second pass: some functions want the length before the first byte.

@@ -6,8 +6,8 @@ use backend_core::{Digest, DigestKind, Error, ErrorKind, Result, StatOptions};
 use futures::StreamExt;
 use rusqlite::Connection;
 
-use super::Item;
 use super::place::locator;
+use super::{Existing, Item};
 use crate::catalog::aliases;
 use crate::catalog::blocks;
 use crate::catalog::contents::{self, NewContent};
@@ -30,8 +30,8 @@ const PAGE_BYTES: usize = 4 << 20;
 /// What to do for one replica.
 #[derive(Debug)]
 pub(super) enum Todo {
-    /// Send it; the row is ours at this place.
-    Upload { at: ReplicaAt, look_first: bool },
+    /// Send it; the row is ours at this place. The copies of these contents are overwritten by it.
+    Upload { at: ReplicaAt, look_first: bool, overwrites: Vec<ContentNumber> },
     /// The catalog has it; the store was asked and has it too.
     There(Box<ReplicaRow>),
     /// It cannot be.
@@ -109,23 +109,39 @@ pub(super) async fn intend(
     process: &Process,
     wanted: &[(&Item, ContentNumber, &Member)],
 ) -> Result<Vec<Todo>> {
-    let intents: Vec<Intent> = wanted.iter().map(|it| intent(it, process, Seen::Nothing)).collect();
-    let asked =
-        catalog.write(move |conn| intents.iter().map(|it| replicas::intend(conn, it)).collect::<Result<Vec<_>>>());
+    let intents: Vec<_> = wanted.iter().map(|it| (intent(it, process, Seen::Nothing), it.0.existing)).collect();
+    let asked = catalog
+        .write(move |conn| intents.iter().map(|(it, existing)| ask(conn, it, *existing)).collect::<Result<Vec<_>>>());
     let answers = asked.await?;
     fault::point("after-intent");
     let mut todos = Vec::with_capacity(answers.len());
     for (answer, it) in answers.into_iter().zip(wanted) {
-        todos.push(settle(catalog, process, it, answer).await);
+        todos.push(match answer {
+            Some(answer) => settle(catalog, process, it, answer).await,
+            None => Todo::No(taken(it)),
+        });
     }
     Ok(todos)
+}
+
+/// `None`: other content lies under the user's key, and is to stay. What the catalog does not know of, the store's own condition finds.
+fn ask(conn: &Connection, intent: &Intent, existing: Existing) -> Result<Option<Intended>> {
+    match existing == Existing::Keep && replicas::holder(conn, &intent.replica)?.is_some() {
+        true => Ok(None),
+        false => replicas::intend(conn, intent).map(Some),
+    }
+}
+
+fn taken((item, _, member): &(&Item, ContentNumber, &Member)) -> Error {
+    let text = format!("other content lies under {} on {}", item.place(), member.name);
+    Error::new(ErrorKind::AlreadyExists, text)
 }
 
 fn intent((item, content, member): &(&Item, ContentNumber, &Member), process: &Process, seen: Seen) -> Intent {
     let dag = item.content.dag();
     let sidecar = dag.bytes() + dag.count() * 40;
     let bytes = item.content.len() * u64::from(item.kind != crate::views::ContentKind::Directory) + sidecar;
-    let replica = ReplicaId { content: *content, backend: member.number, key: String::new() };
+    let replica = ReplicaId { content: *content, backend: member.number, key: item.place().to_owned() };
     Intent { replica, bytes, process: process.clone(), seen, now: crate::manager::now() }
 }
 
@@ -153,8 +169,10 @@ async fn settle(
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(1));
         let again = intent(wanted, process, Seen::Nothing);
-        match catalog.write(move |conn| replicas::intend(conn, &again)).await {
-            Ok(next) => answer = next,
+        let existing = wanted.0.existing;
+        match catalog.write(move |conn| ask(conn, &again, existing)).await {
+            Ok(Some(next)) => answer = next,
+            Ok(None) => return Todo::No(taken(wanted)),
             Err(err) => return Todo::No(err),
         }
     }
@@ -168,17 +186,21 @@ async fn step(
     answer: Intended,
 ) -> Result<Option<Todo>> {
     match answer {
-        Intended::Upload { epoch, before, .. } => {
+        Intended::Upload { epoch, before, overwrites } => {
             let look_first = before.is_some_and(|row| row.state == ReplicaState::Uploading);
-            let replica = ReplicaId { content: *content, backend: member.number, key: String::new() };
-            Ok(Some(Todo::Upload { at: ReplicaAt { replica, epoch }, look_first }))
+            let replica = ReplicaId { content: *content, backend: member.number, key: item.place().to_owned() };
+            Ok(Some(Todo::Upload { at: ReplicaAt { replica, epoch }, look_first, overwrites }))
+        }
+        Intended::Look(row) if row.replica.content != *content => {
+            let text = format!("{} has not settled what lies under {}", member.name, item.place());
+            Ok(Some(Todo::No(Error::new(ErrorKind::Unavailable, text))))
         }
         Intended::Present(row) | Intended::Look(row) => look(catalog, item, member, row).await,
         Intended::Busy { .. } => Ok(None),
         Intended::Removing => {
             // Whoever began it may be dead: then it is finished here, and the name is free.
             let named = Named { cid: *item.content.cid(), kind: item.kind };
-            let replica = ReplicaId { content: *content, backend: member.number, key: String::new() };
+            let replica = ReplicaId { content: *content, backend: member.number, key: item.place().to_owned() };
             erase::finish(catalog, process, member, &named, &replica).await?;
             Ok(None)
         }
@@ -197,7 +219,10 @@ async fn look(catalog: &Catalog, item: &Item, member: &Member, row: Box<ReplicaR
     };
     let there = match member.backend.stat(&at, &StatOptions::default()).await {
         Ok(meta) => {
-            item.kind == crate::views::ContentKind::Directory || meta.size.is_none_or(|size| size == item.content.len())
+            let whole = meta.size.is_none_or(|size| size == item.content.len());
+            // Anybody may write under a user's key: there, what has another etag is not what was stored.
+            let same = item.key.is_none() || meta.etag.is_none() || row.etag.is_none() || meta.etag == row.etag;
+            item.kind == crate::views::ContentKind::Directory || (whole && same)
         }
         Err(err) if err.kind() == ErrorKind::NotFound => false,
         Err(err) => return Err(err),

@@ -6,16 +6,18 @@ mod intent;
 mod place;
 mod targets;
 mod tree;
+mod within;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use backend_core::{ByteStream, Content, DigestKind, Error, ErrorKind, Open, Result};
+use backend_core::{ByteStream, Content, DigestKind, Error, ErrorKind, Key, Open, Result};
 use ipld::profile::{Profile, UNIXFS_V1_2025};
 
 pub(crate) use batch::{Item, Placed};
+pub(crate) use within::let_go;
 
 use crate::manager::Manager;
 use crate::naming::{self, FileSource, Fingerprint, Job, Named};
@@ -39,6 +41,28 @@ impl std::fmt::Debug for Input {
     }
 }
 
+/// Where content lies on stores whose names we choose.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Place {
+    /// Where its CID says.
+    #[default]
+    Own,
+    /// One file, under this key.
+    Key(Key),
+    /// Each file of a folder, under this text and its path in the folder.
+    Under(String),
+}
+
+/// What becomes of other content that lies under a user's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Existing {
+    /// It is replaced.
+    #[default]
+    Replace,
+    /// It stays, and the target is refused.
+    Keep,
+}
+
 /// How to add.
 #[derive(Debug, Clone)]
 pub struct AddRequest {
@@ -46,6 +70,10 @@ pub struct AddRequest {
     pub to: Vec<String>,
     /// Under which name it shows in listings; a path's last part by default.
     pub name: Option<String>,
+    /// Where on stores whose names we choose; others refuse anything but their own place.
+    pub place: Place,
+    /// What becomes of what lies under a user's key.
+    pub existing: Existing,
     /// How the DAG is built.
     pub profile: Profile,
     /// Whether names that begin with a dot are taken too.
@@ -56,7 +84,15 @@ pub struct AddRequest {
 
 impl Default for AddRequest {
     fn default() -> Self {
-        Self { to: Vec::new(), name: None, profile: UNIXFS_V1_2025, hidden: false, activity: Activity::default() }
+        Self {
+            to: Vec::new(),
+            name: None,
+            place: Place::Own,
+            existing: Existing::Replace,
+            profile: UNIXFS_V1_2025,
+            hidden: false,
+            activity: Activity::default(),
+        }
     }
 }
 
@@ -88,10 +124,12 @@ impl Manager {
     /// # Errors
     /// When not one target has it. A receipt that is partial is not an error.
     pub async fn add(&self, input: Input, request: &AddRequest) -> Result<Receipt> {
-        let targets = self.targets(&request.to).await?;
+        let is_folder = matches!(&input, Input::Path(path) if is_folder(path)?);
+        fits(&request.place, is_folder)?;
+        let targets = self.targets(request).await?;
         let namer = Namer { request, spool: self.spool_folder(), digests: targets.needs() };
         match input {
-            Input::Path(path) if is_folder(&path)? => self.add_tree(&path, &namer, targets).await,
+            Input::Path(path) if is_folder => self.add_tree(&path, &namer, targets).await,
             Input::Path(path) => {
                 let name = request.name.clone().or_else(|| last_part(&path));
                 self.add_file(namer.path(&path).await?, name, request, targets).await
@@ -178,6 +216,19 @@ pub(crate) fn content(
 
 pub(crate) fn kind_of(content: &Content) -> ContentKind {
     if content.dag().is_empty() { ContentKind::Raw } else { ContentKind::File }
+}
+
+/// A key is of one file, a prefix of many.
+fn fits(place: &Place, is_folder: bool) -> Result<()> {
+    match (place, is_folder) {
+        (Place::Key(_), true) => {
+            Err(Error::new(ErrorKind::InvalidInput, "a folder lies under a prefix, not under one key"))
+        }
+        (Place::Under(_), false) => {
+            Err(Error::new(ErrorKind::InvalidInput, "a file lies under a key; a prefix is for folders"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_folder(path: &Path) -> Result<bool> {

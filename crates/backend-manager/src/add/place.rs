@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Addressing, Checkpoint, Content, ContentId, Effect, Error, ErrorKind, Key, Locator, Metadata, Progress,
-    Result, ResumeToken, StatOptions, Write,
+    AddOptions, Addressing, Checkpoint, Condition, Content, ContentId, Effect, Error, ErrorKind, GetOptions, Key,
+    Locator, Metadata, Progress, Result, ResumeToken, StatOptions, Write,
 };
 
-use super::car::car_content;
-use super::{Item, Placed};
+use super::car::{car_content, name_stream};
+use super::{Existing, Item, Placed};
 use crate::catalog::replicas::{Moved, ReplicaAt};
 use crate::catalog::{Catalog, transfers};
 use crate::fault;
@@ -40,8 +40,9 @@ impl Job<'_> {
             Ok(placed) => Ok(placed),
             Err(err) if err.effect() == Effect::Unknown => match self.look().await {
                 Ok(Some(meta)) => Ok(Placed::found(meta)),
-                Ok(None) => Err(err.with_effect(Effect::None)),
-                Err(_) => Err(err),
+                // Anybody may write under a user's key, so that nothing follows from what lies there now.
+                Ok(None) if self.item.key.is_none() => Err(err.with_effect(Effect::None)),
+                _ => Err(err),
             },
             Err(err) => Err(err),
         }
@@ -52,14 +53,39 @@ impl Job<'_> {
         let sidecar = self.sidecar().await?;
         fault::point("before-content");
         let meta = match self.item.kind {
-            ContentKind::Directory => match &sidecar {
-                Some(meta) => meta.clone(),
-                None => return Err(Error::unsupported("directories", &self.member.name)),
+            ContentKind::Directory => match (&sidecar, &self.item.whole) {
+                (Some(meta), _) => meta.clone(),
+                (None, Some(whole)) => self.folder(whole).await?,
+                (None, None) => return Err(Error::unsupported("directories", &self.member.name)),
             },
-            _ => self.put(&self.item.content, layout::content(self.item.content.cid())?, true).await?,
+            _ => self.content().await?,
         };
         fault::point("after-content");
         Ok(Placed { meta, sidecar: sidecar.map(|meta| meta.at.handle) })
+    }
+
+    async fn folder(&self, whole: &Content) -> Result<Metadata> {
+        let opts = AddOptions { write: self.write(None, None), ..AddOptions::default() };
+        self.member.backend.add(whole, &opts).await
+    }
+
+    async fn content(&self) -> Result<Metadata> {
+        let content = &self.item.content;
+        let condition = match self.item.existing {
+            Existing::Keep if self.item.key.is_some() => Condition::IfAbsent,
+            _ => Condition::Always,
+        };
+        let key = match &self.item.key {
+            Some(key) => key.clone(),
+            None => layout::content(content.cid())?,
+        };
+        let journal = self.journal();
+        let resume = match &journal {
+            Some(_) => self.token().await?,
+            None => None,
+        };
+        self.put(content, key, AddOptions { condition, write: self.write(resume, journal), ..AddOptions::default() })
+            .await
     }
 
     /// The inner nodes, where the store does not keep them by itself.
@@ -69,25 +95,27 @@ impl Job<'_> {
         }
         let root = self.item.content.cid();
         let car = car_content(self.item.content.dag(), root, &self.member.backend.info().needs).await?;
-        let meta = self.put(&car, layout::sidecar(root)?, false).await?;
+        let opts = AddOptions { write: self.write(None, None), ..AddOptions::default() };
+        let meta = self.put(&car, layout::sidecar(root)?, opts).await?;
         Ok(Some(meta))
     }
 
-    async fn put(&self, content: &Content, key: Key, resumable: bool) -> Result<Metadata> {
-        let checkpoint: Option<Arc<dyn Checkpoint>> = match resumable && self.member.backend.info().offers.resume {
-            true => Some(Arc::new(Journal { catalog: self.catalog.clone(), at: self.at.clone() })),
-            false => None,
-        };
-        let resume = match &checkpoint {
-            Some(_) => self.token().await?,
-            None => None,
-        };
+    async fn put(&self, content: &Content, key: Key, opts: AddOptions) -> Result<Metadata> {
         let id = match self.member.addressing() {
             Addressing::Key => Some(ContentId::Key(key)),
             _ => None,
         };
-        let write = Write { resume, checkpoint, progress: self.progress.child(), ..Write::default() };
-        self.member.backend.add(content, &AddOptions { id, write, ..AddOptions::default() }).await
+        self.member.backend.add(content, &AddOptions { id, ..opts }).await
+    }
+
+    fn write(&self, resume: Option<ResumeToken>, checkpoint: Option<Arc<dyn Checkpoint>>) -> Write {
+        Write { resume, checkpoint, progress: self.progress.child(), ..Write::default() }
+    }
+
+    /// Where begun uploads are noted, for stores that can go on with them.
+    fn journal(&self) -> Option<Arc<dyn Checkpoint>> {
+        let journal = || Journal { catalog: self.catalog.clone(), at: self.at.clone() };
+        self.member.backend.info().offers.resume.then(|| Arc::new(journal()) as Arc<dyn Checkpoint>)
     }
 
     async fn token(&self) -> Result<Option<ResumeToken>> {
@@ -100,6 +128,7 @@ impl Job<'_> {
     async fn look(&self) -> Result<Option<Metadata>> {
         let Some(at) = locator(self.member, self.item)? else { return Ok(None) };
         match self.member.backend.stat(&at, &StatOptions::default()).await {
+            Ok(meta) if self.item.key.is_some() => Ok(self.is_this(&at, &meta).await?.then_some(meta)),
             Ok(meta) => {
                 let whole = self.item.kind == ContentKind::Directory || meta.size == Some(self.item.content.len());
                 Ok(whole.then_some(meta))
@@ -108,17 +137,29 @@ impl Job<'_> {
             Err(err) => Err(err),
         }
     }
+
+    /// Whether what lies under the user's key is this content: by a digest that the service names, else by reading it.
+    async fn is_this(&self, at: &Locator, meta: &Metadata) -> Result<bool> {
+        let content = &self.item.content;
+        if meta.size.is_some_and(|size| size != content.len()) {
+            return Ok(false);
+        }
+        let mut both = meta.digests.iter().filter_map(|it| content.digest(it.kind).map(|own| *own == it.value));
+        if let Some(same) = both.next() {
+            return Ok(same && both.all(|same| same));
+        }
+        let fetched = self.member.backend.get(at, &GetOptions::default()).await?;
+        let (entry, _) = name_stream(&self.item.profile, fetched.body, &mut |_| {}).await?;
+        Ok(ipld::address::to_v1(&entry.cid) == *content.cid())
+    }
 }
 
 /// Where content lies on a backend whose names we choose; `None` where the service assigns them.
 pub(super) fn locator(member: &Member, item: &Item) -> Result<Option<Locator>> {
-    let cid = item.content.cid();
-    Ok(match member.addressing() {
-        Addressing::Key if item.kind == ContentKind::Directory => Some(Locator::new(layout::sidecar(cid)?)),
-        Addressing::Key => Some(Locator::new(layout::content(cid)?)),
-        Addressing::Cid => Some(Locator::new(*cid)),
-        _ => None,
-    })
+    match member.addressing() {
+        Addressing::Assigned => Ok(None),
+        other => layout::locator(other, item.content.cid(), item.kind, item.place()).map(Some),
+    }
 }
 
 /// Resume tokens go to the catalog before bytes follow.

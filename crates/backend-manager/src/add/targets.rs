@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use backend_core::{DigestKind, Error, ErrorKind, Result};
+use backend_core::{Addressing, DigestKind, Error, ErrorKind, Result};
 
+use super::{AddRequest, Existing, Place};
 use crate::fleet::Member;
 use crate::manager::Manager;
 use crate::naming;
@@ -27,25 +28,33 @@ impl Targets {
         all.into_iter().collect()
     }
 
+    /// Without those that cannot keep folders: a store of CIDs keeps one if it serves every block of it.
+    ///
+    /// # Errors
+    /// `Unsupported` when none is left.
+    pub(crate) fn for_a_folder(mut self) -> Result<Self> {
+        let fits = |member: &Member| member.addressing() != Addressing::Cid || member.backend.info().offers.block;
+        let (members, others): (Vec<_>, Vec<_>) = self.members.into_iter().partition(fits);
+        let refused = others.into_iter().map(|it| (it.name.clone(), Error::unsupported("directories", &it.name)));
+        self.refused.extend(refused);
+        self.members = members;
+        match self.members.is_empty() {
+            true => Err(self.refused.pop().map_or_else(|| Error::new(ErrorKind::Internal, "no target"), |it| it.1)),
+            false => Ok(self),
+        }
+    }
+
     pub(crate) fn refusals(self) -> Vec<ReplicaReceipt> {
         let refused = self.refused.into_iter();
-        refused
-            .map(|(backend, err)| ReplicaReceipt {
-                backend,
-                state: None,
-                evidence: None,
-                existed: false,
-                error: Some(err),
-            })
-            .collect()
+        refused.map(|(backend, err)| ReplicaReceipt::refused(backend, Some(err))).collect()
     }
 }
 
 impl Manager {
     /// # Errors
     /// `InvalidConfig` for a name that is not configured; the first refusal when not one target can be written to.
-    pub(crate) async fn targets(&self, to: &[String]) -> Result<Targets> {
-        let (names, embedded) = match to {
+    pub(crate) async fn targets(&self, request: &AddRequest) -> Result<Targets> {
+        let (names, embedded) = match &*request.to {
             [] => self.default_targets().await?,
             to => (to.to_vec(), None),
         };
@@ -55,7 +64,7 @@ impl Manager {
                 continue;
             }
             let member = self.fleet().writable(&name).await?;
-            match self.fit(&member).await {
+            match self.fit(&member, request).await {
                 Ok(()) => targets.members.push(member),
                 Err(err) => targets.refused.push((name, err)),
             }
@@ -69,10 +78,16 @@ impl Manager {
         }
     }
 
-    async fn fit(&self, member: &Member) -> Result<()> {
+    async fn fit(&self, member: &Member, request: &AddRequest) -> Result<()> {
         let info = member.backend.info();
         if !info.offers.add {
             return Err(Error::unsupported("add", &member.name));
+        }
+        if request.place != Place::Own && info.addressing != Addressing::Key {
+            return Err(Error::unsupported("a key of the user's choice", &member.name));
+        }
+        if request.existing == Existing::Keep && !info.offers.if_absent {
+            return Err(Error::unsupported("if_absent", &member.name));
         }
         if let Some(kind) = info.needs.iter().find(|kind| !naming::is_computed(**kind)) {
             let text = format!("{} must be given a digest that is not computed here: {kind:?}", member.name);

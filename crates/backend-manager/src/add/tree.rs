@@ -1,23 +1,24 @@
 //! Adding a folder: its files as they are named, its directories when all are there, its pin last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
-use backend_core::{Addressing, ByteStream, Content, Error, ErrorKind, Open, Result};
+use backend_core::{Addressing, ByteStream, Content, Error, ErrorKind, Key, Open, Result};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::targets::Targets;
-use super::{AddRequest, Item, Name, Namer, StopOnDrop, content, kind_of, last_part};
+use super::{AddRequest, Existing, Item, Name, Namer, Place, StopOnDrop, content, kind_of, last_part};
 use crate::catalog::names;
 use crate::catalog::{ContentNumber, links, pins};
 use crate::fault;
+use crate::fleet::Member;
 use crate::manager::{Manager, OWNER};
-use crate::naming::{self, Found, How, Tree, Visitor};
+use crate::naming::{self, Found, How, Leaves, Tree, Visitor};
 use crate::trouble;
 use crate::views::{ContentKind, Receipt, ReplicaReceipt};
 
@@ -57,7 +58,18 @@ impl Manager {
         request: &AddRequest,
         targets: Targets,
     ) -> Result<Receipt> {
-        let item = Item { kind: kind_of(&content), content, profile: request.profile };
+        let key = match &request.place {
+            Place::Key(key) => Some(key.clone()),
+            _ => None,
+        };
+        let item = Item {
+            kind: kind_of(&content),
+            content,
+            profile: request.profile,
+            key,
+            whole: None,
+            existing: request.existing,
+        };
         let items = [item];
         let owner = self.own_pin();
         let mut batch = self.store(&items, &targets.members, &owner, &request.activity.stored).await?;
@@ -77,29 +89,34 @@ impl Manager {
 
     pub(super) async fn add_tree(&self, path: &Path, namer: &Namer<'_>, targets: Targets) -> Result<Receipt> {
         let request = namer.request;
-        if let Some(member) = targets.members.iter().find(|member| member.addressing() == Addressing::Cid) {
-            return Err(Error::unsupported("directories", &member.name));
-        }
+        let targets = targets.for_a_folder()?;
+        let (wholes, singles): (Vec<Member>, Vec<Member>) =
+            targets.members.iter().cloned().partition(|member| member.addressing() == Addressing::Cid);
         let (owner, mut failures, mut numbers) = (self.own_pin(), Failures::default(), Vec::new());
+        let mut leaves = (!wholes.is_empty()).then(|| Leaves::new(&namer.spool));
         let mut walk = namer.walk(path)?;
         while let Some(found) = walk.found.recv().await {
-            let items: Vec<Item> = found.into_iter().map(|it| item(it, request)).collect();
-            let batch = self.store(&items, &targets.members, &owner, &request.activity.stored).await?;
+            if let Some(leaves) = &mut leaves {
+                leaves.note(&found).await?;
+            }
+            let items = found.into_iter().map(|it| item(it, &walk.root, request));
+            let items = distinct(items.collect::<Result<_>>()?);
+            let batch = self.store(&items, &singles, &owner, &request.activity.stored).await?;
             numbers.extend(batch.numbers);
             failures.note(batch.receipts);
         }
-        let Tree { entry, dag, files } = walk.task.await.map_err(trouble::lost)??;
+        numbers.sort_unstable();
+        numbers.dedup();
+        let tree = walk.task.await.map_err(trouble::lost)??;
         fault::point("before-root");
-        let root = Item {
-            content: Content::tree(ipld::address::to_v1(&entry.cid), entry.size, dag, Arc::new(Nothing)),
-            kind: ContentKind::Directory,
-            profile: request.profile,
-        };
-        let mut batch = self.store(&[root], &targets.members, &owner, &request.activity.stored).await?;
-        let mut replicas = batch.receipts.pop().unwrap_or_default();
-        for replica in &mut replicas {
+        let root = root(&tree, leaves, request).await?;
+        let Tree { entry, files, .. } = tree;
+        let (number, replicas) = self.store_root(root, &numbers, (&targets.members, &wholes), request).await?;
+        let replicas = replicas.into_iter().map(|mut replica| {
             replica.error = replica.error.take().or_else(|| failures.of(&replica.backend));
-        }
+            replica
+        });
+        let replicas = replicas.collect();
         let name = request.name.clone().or_else(|| last_part(path));
         let receipt = Receipt {
             cid: ipld::address::to_v1(&entry.cid),
@@ -110,7 +127,34 @@ impl Manager {
             replicas,
             embedded: targets.embedded.clone(),
         };
-        self.conclude(receipt, &batch.numbers, numbers, targets).await
+        self.conclude(receipt, &number, numbers, targets).await
+    }
+
+    /// The folder itself: the rows of its files on stores that hold it whole are entered before, and share what becomes of it.
+    async fn store_root(
+        &self,
+        root: Item,
+        files: &[ContentNumber],
+        (members, wholes): (&[Member], &[Member]),
+        request: &AddRequest,
+    ) -> Result<(Vec<ContentNumber>, Vec<ReplicaReceipt>)> {
+        let (mut within, mut refused) = (Vec::new(), BTreeMap::new());
+        for member in wholes {
+            match self.intend_within(*root.content.cid(), files, member).await {
+                Ok(rows) => within.push(rows),
+                Err(err) => drop(refused.insert(member.name.clone(), err)),
+            }
+        }
+        let able: Vec<Member> = members.iter().filter(|it| !refused.contains_key(&it.name)).cloned().collect();
+        let mut batch = self.store(&[root], &able, &self.own_pin(), &request.activity.stored).await?;
+        let mut receipts = batch.receipts.pop().unwrap_or_default();
+        for rows in &mut within {
+            if let Some(receipt) = receipts.iter().find(|it| it.backend == rows.backend) {
+                rows.conclude(receipt).await?;
+            }
+        }
+        receipts.extend(refused.into_iter().map(|(name, err)| ReplicaReceipt::refused(name, Some(err))));
+        Ok((batch.numbers, receipts))
     }
 
     /// Links, the lasting pin, the name; then the pins that held the parts while they were added.
@@ -143,6 +187,22 @@ impl Manager {
         receipt.replicas.extend(targets.refusals());
         Ok(receipt)
     }
+}
+
+async fn root(tree: &Tree, leaves: Option<Leaves>, request: &AddRequest) -> Result<Item> {
+    let cid = ipld::address::to_v1(&tree.entry.cid);
+    let whole = match leaves {
+        Some(leaves) => Some(leaves.finish(tree).await?),
+        None => None,
+    };
+    Ok(Item {
+        content: Content::tree(cid, tree.entry.size, tree.dag.clone(), Arc::new(Nothing)),
+        kind: ContentKind::Directory,
+        profile: request.profile,
+        key: None,
+        whole,
+        existing: Existing::Replace,
+    })
 }
 
 /// A directory's own content is its nodes; its files are contents of their own, and sent as such.
@@ -183,21 +243,46 @@ impl Namer<'_> {
             tx.blocking_send(files).map_err(|_| Error::new(ErrorKind::Internal, "given up"))
         };
         let visitor = Visitor { how, found: found_files };
+        let root = path.clone();
         let task = tokio::task::spawn_blocking(move || naming::walk(&path, visitor));
-        Ok(Walk { found, task, _stop: StopOnDrop(cancelled) })
+        Ok(Walk { root, found, task, _stop: StopOnDrop(cancelled) })
     }
 }
 
 struct Walk {
+    root: PathBuf,
     found: mpsc::Receiver<Vec<Found>>,
     task: tokio::task::JoinHandle<Result<Tree>>,
     _stop: StopOnDrop,
 }
 
-fn item(found: Found, request: &AddRequest) -> Item {
+fn item(found: Found, root: &Path, request: &AddRequest) -> Result<Item> {
     let Found { path, fingerprint, named } = found;
+    let key = match &request.place {
+        Place::Under(prefix) => Some(key_under(prefix, path.strip_prefix(root).unwrap_or(&path))?),
+        _ => None,
+    };
     let content = content(None, path, Some(fingerprint), named);
-    Item { kind: kind_of(&content), content, profile: request.profile }
+    let (kind, existing) = (kind_of(&content), request.existing);
+    Ok(Item { content, kind, profile: request.profile, key, whole: None, existing })
+}
+
+/// Files of equal bytes that go to the same place are one.
+fn distinct(mut items: Vec<Item>) -> Vec<Item> {
+    let mut seen = HashSet::new();
+    items.retain(|item| seen.insert((*item.content.cid(), item.place().to_owned())));
+    items
+}
+
+/// Keys are text: a file whose name is not has none.
+fn key_under(prefix: &str, path: &Path) -> Result<Key> {
+    let text = path.to_str().ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            format!("the name of {} is not text, so it can be no key", trouble::shown(path)),
+        )
+    })?;
+    Key::new(format!("{prefix}{text}"))
 }
 
 fn want(conn: &Connection, root: ContentNumber, name: Option<&str>) -> Result<()> {

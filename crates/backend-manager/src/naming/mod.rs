@@ -3,6 +3,7 @@
 mod digests;
 mod file;
 mod fingerprint;
+mod leaves;
 mod nodes;
 mod source;
 mod spool;
@@ -11,6 +12,7 @@ mod tree;
 pub(crate) use digests::{Hasher, is_computed, of_bytes};
 pub(crate) use file::{Job, Named, name_file, threads};
 pub(crate) use fingerprint::Fingerprint;
+pub(crate) use leaves::Leaves;
 pub(crate) use source::{BLOCK_MAX, FileSource, chunks, trim};
 pub(crate) use spool::{path_of, spool};
 pub(crate) use tree::{Found, How, Tree, Visitor, open, walk};

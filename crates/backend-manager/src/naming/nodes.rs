@@ -65,18 +65,27 @@ impl NodeSpool {
         Ok(())
     }
 
+    /// What was put aside, to be found by name and in no order.
+    pub(crate) fn unordered(mut self) -> Result<Dag> {
+        let store = self.store()?;
+        let inner = Inner { order: Vec::new(), places: self.places, store };
+        Ok(Dag::new(Arc::new(Spooled { inner: Arc::new(inner), bytes: 0 })))
+    }
+
+    fn store(&mut self) -> Result<Store> {
+        if self.file.is_none() {
+            return Ok(Store::Memory(std::mem::take(&mut self.memory).into()));
+        }
+        self.flush()?;
+        Ok(Store::File(self.file.take().ok_or_else(|| Error::new(ErrorKind::Internal, "the node file is gone"))?))
+    }
+
     /// The nodes in pre-order from `root`. What is not among them is a leaf.
     pub(crate) fn finish(mut self, root: &Cid) -> Result<Dag> {
         if self.places.is_empty() {
             return Ok(Dag::empty());
         }
-        let store = match self.file.is_some() {
-            true => {
-                self.flush()?;
-                Store::File(self.file.take().ok_or_else(|| Error::new(ErrorKind::Internal, "the node file is gone"))?)
-            }
-            false => Store::Memory(std::mem::take(&mut self.memory).into()),
-        };
+        let store = self.store()?;
         let mut order = Vec::with_capacity(self.places.len());
         let mut walk = Preorder::new(*root);
         loop {

@@ -20,8 +20,8 @@ use crate::trouble;
 pub(crate) const BLOCK_MAX: u64 = 4 << 20;
 
 /// The chunks of a range, in order, whole. Inner nodes come from `dag`, and are hashed.
-pub(crate) fn chunks(dag: Dag, root: Cid, size: u64, range: Range<u64>) -> BoxStream<'static, Result<Chunk>> {
-    let plan = Plan::new(root, Some(size), range);
+pub(crate) fn chunks(dag: Dag, root: Cid, size: Option<u64>, range: Range<u64>) -> BoxStream<'static, Result<Chunk>> {
+    let plan = Plan::new(root, size, range);
     stream::try_unfold((plan, dag), |(mut plan, dag)| async move {
         loop {
             match plan.next().map_err(trouble::ipld)? {
@@ -81,7 +81,7 @@ impl Open for FileSource {
             None => Arc::new(super::open(&self.path)?),
         };
         let path = self.path.clone();
-        let plan = chunks(self.dag.clone(), self.cid, self.len, range.clone());
+        let plan = chunks(self.dag.clone(), self.cid, Some(self.len), range.clone());
         let read = plan.map_ok(move |chunk| {
             let (file, path, range) = (file.clone(), path.clone(), range.clone());
             async move {

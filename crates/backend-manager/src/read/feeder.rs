@@ -7,8 +7,9 @@ use backend_core::{ByteStream, Error, ErrorKind, GetOptions, Locator, Result};
 use bytes::{Bytes, BytesMut};
 use futures::stream::{BoxStream, StreamExt};
 use ipld::plan::{Chunk, Wrap};
+use tokio::task::JoinHandle;
 
-use super::{How, ReadReport, Replica};
+use super::{How, INLINE, ReadReport, Replica};
 use crate::trouble;
 
 /// How many chunks one request covers at the most. Fewer requests, and no request for bytes that nobody asked for.
@@ -17,8 +18,33 @@ const WINDOW: usize = 64;
 /// A chunk's plain bytes and who sent them: the index of the replica, or `None` for bytes that were in an inner node.
 pub(super) struct Piece {
     pub(super) chunk: Chunk,
-    pub(super) bytes: Bytes,
+    pub(super) bytes: Coming,
     pub(super) from: Option<usize>,
+}
+
+/// Bytes that are here, not yet hashed; or a block that is on its way, and hashed when it arrives.
+pub(super) enum Coming {
+    Here(Bytes),
+    Later(Fetch),
+}
+
+/// A block that is being fetched. Dropped, it is given up.
+pub(super) struct Fetch(JoinHandle<Result<Bytes>>);
+
+impl Fetch {
+    fn begin(replica: Replica, chunk: Chunk) -> Self {
+        Self(tokio::spawn(async move { block(&replica, &chunk).await }))
+    }
+
+    pub(super) async fn finish(mut self) -> Result<Bytes> {
+        (&mut self.0).await.map_err(trouble::lost)?
+    }
+}
+
+impl Drop for Fetch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Which replicas are asked.
@@ -63,11 +89,30 @@ impl Feeder {
         let Some(chunk) = self.ahead.pop_front() else { return Ok(None) };
         if let Wrap::Inline(bytes) = &chunk.wrap {
             let bytes = bytes.clone();
-            return Ok(Some(Piece { chunk, bytes, from: None }));
+            return Ok(Some(Piece { chunk, bytes: Coming::Here(bytes), from: None }));
+        }
+        if let Some(replica) = self.replicas.get(self.current)
+            && replica.how == How::Block
+            && !replica.is_bad(chunk.offset, chunk.len)
+        {
+            let bytes = Coming::Later(Fetch::begin(replica.clone(), chunk.clone()));
+            return Ok(Some(Piece { chunk, bytes, from: Some(self.current) }));
         }
         match self.any(&chunk).await {
-            Ok(bytes) => Ok(Some(Piece { chunk, bytes, from: Some(self.current) })),
+            Ok(bytes) => Ok(Some(Piece { chunk, bytes: Coming::Here(bytes), from: Some(self.current) })),
             Err(err) => Err(err),
+        }
+    }
+
+    /// Whether the next chunks come block by block, so that many may be on their way.
+    pub(super) fn is_by_block(&self) -> bool {
+        self.replicas.get(self.current).is_some_and(|it| it.how == How::Block)
+    }
+
+    /// Asks this replica from now on.
+    pub(super) fn prefer(&mut self, index: usize) {
+        if index != self.current {
+            (self.current, self.body) = (index, None);
         }
     }
 
@@ -194,7 +239,12 @@ async fn open(replica: &Replica, start: u64, end: u64) -> Result<Body> {
 async fn block(replica: &Replica, chunk: &Chunk) -> Result<Bytes> {
     let fetched = replica.backend.get(&Locator::new(chunk.cid), &GetOptions::block()).await?;
     let bytes = collect(fetched.body, crate::naming::BLOCK_MAX).await?;
-    chunk.unwrap(&bytes).map_err(trouble::ipld)
+    if bytes.len() < INLINE {
+        return chunk.unwrap(&bytes).map_err(trouble::ipld);
+    }
+    let chunk = chunk.clone();
+    let hashed = tokio::task::spawn_blocking(move || chunk.unwrap(&bytes));
+    hashed.await.map_err(trouble::lost)?.map_err(trouble::ipld)
 }
 
 /// One chunk from one replica alone, by a request of its own.

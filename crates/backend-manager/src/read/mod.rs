@@ -16,6 +16,9 @@ use backend_core::{Backend, Locator};
 
 use crate::catalog::replicas::{BadChunk, ReplicaRow};
 
+/// Chunks below this size are hashed where they arrive: handing them to another thread costs more.
+const INLINE: usize = 32 << 10;
+
 /// How a replica is asked for a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum How {
@@ -36,7 +39,8 @@ pub(crate) struct Replica {
     pub(crate) how: How,
     /// Ranges that are known to be bad.
     pub(crate) bad: Vec<BadChunk>,
-    pub(crate) row: ReplicaRow,
+    /// What the catalog knows of it; of a service that is only asked, nothing.
+    pub(crate) row: Option<ReplicaRow>,
 }
 
 impl Replica {

@@ -41,7 +41,8 @@ impl Outboard {
     async fn sidecar(&self) -> &HashMap<Cid, Bytes> {
         self.fetched
             .get_or_init(|| async {
-                for replica in self.replicas.iter() {
+                let keepers = self.replicas.iter().filter(|it| it.backend.info().addressing != Addressing::Cid);
+                for replica in keepers {
                     match fetch_sidecar(replica, &self.root).await {
                         Ok(nodes) => return nodes,
                         Err(err) => {
@@ -90,14 +91,14 @@ impl Nodes for Outboard {
             None if !self.catalog.is_empty() => return Ok(None),
             None => {}
         }
-        match self.sidecar().await.get(cid) {
+        match self.sidecar().await.get(&address::to_v1(cid)) {
             Some(node) => Ok(Some(node.clone())),
             None => Ok(self.block(cid).await),
         }
     }
 }
 
-/// All nodes of a sidecar, each hashed.
+/// All nodes of a sidecar, each hashed, under version 1 names: as the catalog has them.
 ///
 /// # Errors
 /// `Integrity` for a node that does not hash to its name, or a broken archive; `TooLarge` above what is kept in memory; else the store's own.
@@ -115,7 +116,7 @@ pub(crate) async fn fetch_sidecar(replica: &Replica, root: &Cid) -> Result<HashM
                     return Err(Error::new(ErrorKind::TooLarge, "the sidecar is larger than 64 MiB"));
                 }
                 block.verify().map_err(trouble::ipld)?;
-                nodes.insert(block.cid, block.data);
+                nodes.insert(address::to_v1(&block.cid), block.data);
             }
         }
     }
@@ -125,11 +126,10 @@ pub(crate) async fn fetch_sidecar(replica: &Replica, root: &Cid) -> Result<HashM
 
 fn sidecar_at(replica: &Replica, root: &Cid) -> Result<Locator> {
     let info = replica.backend.info();
-    match (info.addressing, &replica.row.sidecar_handle) {
-        (Addressing::Key, handle) => Ok(Locator::new(layout::sidecar(root)?).with_handle(handle.clone())),
-        (Addressing::Assigned, Some(handle)) => {
-            Ok(Locator::new(layout::sidecar(root)?).with_handle(Some(handle.clone())))
-        }
+    let handle = replica.row.as_ref().and_then(|row| row.sidecar_handle.clone());
+    match (info.addressing, handle) {
+        (Addressing::Key, handle) => Ok(Locator::new(layout::sidecar(root)?).with_handle(handle)),
+        (Addressing::Assigned, Some(handle)) => Ok(Locator::new(layout::sidecar(root)?).with_handle(Some(handle))),
         _ => Err(Error::new(ErrorKind::NotFound, "this store keeps no sidecar")),
     }
 }

@@ -11,15 +11,15 @@ use ipld::plan::Chunk;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
-use super::feeder::{self, Feeder, Piece};
-use super::{ReadReport, Replica};
+use super::feeder::{self, Coming, Feeder, Fetch, Piece};
+use super::{INLINE, ReadReport, Replica};
 use crate::naming::trim;
 use crate::trouble;
 
 /// Chunks of one stream that are being verified at a time.
 const DEPTH: usize = 4;
-/// Chunks below this size are hashed where they arrive: handing them to another thread costs more.
-const INLINE: usize = 32 << 10;
+/// Blocks of one stream that are on their way at a time, where a store is asked block by block; fewer when the budget is short.
+const BLOCKS: usize = 16;
 
 /// What is to be read, from where.
 pub(crate) struct Ask {
@@ -70,39 +70,50 @@ struct Reader {
     ended: bool,
 }
 
-/// A chunk that is being hashed, and the place in memory that it takes.
+/// A chunk that is on its way or being hashed, and the place in memory that it takes.
 struct Check {
     chunk: Chunk,
-    bytes: Bytes,
     from: Option<usize>,
     verdict: Verdict,
     _permit: OwnedSemaphorePermit,
 }
 
 enum Verdict {
-    Known(ipld::Result<()>),
-    Pending(JoinHandle<ipld::Result<()>>),
+    Known(Result<Bytes>),
+    Hashing(Bytes, JoinHandle<ipld::Result<()>>),
+    Fetching(Fetch),
+}
+
+impl Verdict {
+    async fn bytes(self) -> Result<Bytes> {
+        match self {
+            Verdict::Known(bytes) => bytes,
+            Verdict::Hashing(bytes, task) => task.await.map_err(trouble::lost)?.map(|()| bytes).map_err(|_| bad()),
+            Verdict::Fetching(fetch) => fetch.finish().await,
+        }
+    }
 }
 
 impl Reader {
     async fn step(&mut self) -> Result<Option<Bytes>> {
         self.fill().await?;
         let Some(check) = self.checks.pop_front() else { return Ok(None) };
-        let verdict = match check.verdict {
-            Verdict::Known(verdict) => verdict,
-            Verdict::Pending(task) => task.await.map_err(trouble::lost)?,
-        };
-        let bytes = match (verdict, check.from) {
-            (Ok(()), from) => {
+        let bytes = match (check.verdict.bytes().await, check.from) {
+            (Ok(bytes), from) => {
                 if let Some(from) = from {
                     self.report.served(&self.replicas[from], check.chunk.len);
                 }
-                check.bytes
+                bytes
             }
-            (Err(err), None) => return Err(trouble::ipld(err)),
-            (Err(_), Some(from)) => {
+            (Err(err), None) => return Err(err),
+            (Err(err), Some(from)) => {
                 let (replicas, report) = (self.replicas.clone(), self.report.clone());
-                rescue(&replicas, &report, &check.chunk, from).await?
+                let is_chunk = err.kind() == ErrorKind::Integrity;
+                let (by, bytes) = rescue(&replicas, &report, &check.chunk, (from, err)).await?;
+                if !is_chunk {
+                    self.feeder.prefer(by);
+                }
+                bytes
             }
         };
         Ok(Some(trim(&check.chunk, bytes, &self.range)))
@@ -110,7 +121,8 @@ impl Reader {
 
     /// Keeps chunks in flight: the first waits for its place in memory, more are taken only while there is room.
     async fn fill(&mut self) -> Result<()> {
-        while self.checks.len() < DEPTH && !self.ended {
+        let depth = if self.feeder.is_by_block() { BLOCKS } else { DEPTH };
+        while self.checks.len() < depth && !self.ended {
             let permit = match self.checks.is_empty() {
                 true => self.budget.clone().acquire_owned().await.map_err(|_| closed())?,
                 false => match self.budget.clone().try_acquire_owned() {
@@ -133,12 +145,17 @@ impl Reader {
     }
 }
 
-/// A chunk that `from` sent wrongly: from every other replica, and once more from itself, as the wire may have been at fault.
-async fn rescue(replicas: &[Replica], report: &ReadReport, chunk: &Chunk, from: usize) -> Result<Bytes> {
-    let bad = || Error::new(ErrorKind::Integrity, "the bytes do not hash to their name");
-    report.trouble(&replicas[from], chunk.offset, chunk.len, &bad());
-    let n = replicas.len();
-    for index in (1..=n).map(|step| (from + step) % n) {
+/// A chunk that `from` did not send, or sent wrongly: from every other replica, and a wrong one once more from itself, as the wire may have been at fault.
+async fn rescue(
+    replicas: &[Replica],
+    report: &ReadReport,
+    chunk: &Chunk,
+    (from, failure): (usize, Error),
+) -> Result<(usize, Bytes)> {
+    report.trouble(&replicas[from], chunk.offset, chunk.len, &failure);
+    let mut is_bad = failure.kind() == ErrorKind::Integrity;
+    let n = if is_bad { replicas.len() } else { replicas.len() - 1 };
+    for index in (1..=n).map(|step| (from + step) % replicas.len()) {
         let replica = &replicas[index];
         let result = match replica.is_bad(chunk.offset, chunk.len) && index != from {
             true => Err(Error::new(ErrorKind::Integrity, "this chunk is known to be bad here")),
@@ -147,29 +164,45 @@ async fn rescue(replicas: &[Replica], report: &ReadReport, chunk: &Chunk, from: 
         match result.and_then(|bytes| chunk.verify(&bytes).map(|()| bytes).map_err(|_| bad())) {
             Ok(bytes) => {
                 report.served(replica, chunk.len);
-                return Ok(bytes);
+                return Ok((index, bytes));
             }
-            Err(err) if index != from => report.trouble(replica, chunk.offset, chunk.len, &err),
-            Err(_) => {}
+            Err(err) => {
+                is_bad |= err.kind() == ErrorKind::Integrity;
+                if index != from {
+                    report.trouble(replica, chunk.offset, chunk.len, &err);
+                }
+            }
         }
     }
     let end = chunk.offset + chunk.len;
-    Err(Error::new(
-        ErrorKind::Integrity,
-        format!("no replica has good bytes for {}..{end} (chunk {})", chunk.offset, chunk.cid),
-    ))
+    match is_bad {
+        true => Err(Error::new(
+            ErrorKind::Integrity,
+            format!("no replica has good bytes for {}..{end} (chunk {})", chunk.offset, chunk.cid),
+        )),
+        false => Err(failure),
+    }
+}
+
+fn bad() -> Error {
+    Error::new(ErrorKind::Integrity, "the bytes do not hash to their name")
 }
 
 fn check(piece: Piece, permit: OwnedSemaphorePermit) -> Check {
     let Piece { chunk, bytes, from } = piece;
-    let verdict = match bytes.len() < INLINE || from.is_none() {
-        true => Verdict::Known(if from.is_some() { chunk.verify(&bytes) } else { Ok(()) }),
-        false => {
-            let (chunk, bytes) = (chunk.clone(), bytes.clone());
-            Verdict::Pending(tokio::task::spawn_blocking(move || chunk.verify(&bytes)))
+    let verdict = match bytes {
+        Coming::Later(fetch) => Verdict::Fetching(fetch),
+        // These sat in an inner node that was hashed.
+        Coming::Here(bytes) if from.is_none() => Verdict::Known(Ok(bytes)),
+        Coming::Here(bytes) if bytes.len() < INLINE => {
+            Verdict::Known(chunk.verify(&bytes).map(|()| bytes).map_err(|_| bad()))
+        }
+        Coming::Here(bytes) => {
+            let (chunk, hashed) = (chunk.clone(), bytes.clone());
+            Verdict::Hashing(bytes, tokio::task::spawn_blocking(move || chunk.verify(&hashed)))
         }
     };
-    Check { chunk, bytes, from, verdict, _permit: permit }
+    Check { chunk, from, verdict, _permit: permit }
 }
 
 fn failing(err: Error) -> BoxStream<'static, Result<Chunk>> {

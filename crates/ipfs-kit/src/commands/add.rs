@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use backend_core::{Error, ErrorKind, Report};
-use backend_manager::{Activity, AddRequest, ContentKind, Input, Manager, Receipt, ReplicaReceipt};
+use backend_core::{Error, ErrorKind, Key, Report};
+use backend_manager::{Activity, AddRequest, ContentKind, Existing, Input, Manager, Place, Receipt, ReplicaReceipt};
 use serde_json::{Value, json};
 
 use super::{Outcome, profile_named};
-use crate::args::Import;
+use crate::args::{self, Import};
 use crate::exit::Exit;
 use crate::output::{self, Failure, Output};
 use crate::progress;
@@ -18,6 +18,7 @@ pub(super) struct Wanted {
     pub(super) paths: Vec<PathBuf>,
     pub(super) name: Option<String>,
     pub(super) to: Vec<String>,
+    pub(super) place: args::Place,
     pub(super) import: Import,
 }
 
@@ -26,12 +27,15 @@ pub(super) async fn run(manager: &Manager, wanted: Wanted, output: &Output) -> O
     if wanted.name.is_some() && 1 < wanted.paths.len() {
         return Err(Error::new(ErrorKind::InvalidInput, "one name cannot be given to several paths").into());
     }
+    let (place, existing) = place(&wanted)?;
     let mut exit = Exit::Ok;
     for path in &wanted.paths {
         let activity = Activity::default();
         let request = AddRequest {
             to: wanted.to.clone(),
             name: wanted.name.clone(),
+            place: place.clone(),
+            existing,
             profile,
             hidden: wanted.import.hidden,
             activity: activity.clone(),
@@ -49,6 +53,22 @@ pub(super) async fn run(manager: &Manager, wanted: Wanted, output: &Output) -> O
         }
     }
     Ok(exit)
+}
+
+fn place(wanted: &Wanted) -> Result<(Place, Existing), Failure> {
+    let args::Place { key, key_prefix, if_absent } = &wanted.place;
+    let place = match (key, key_prefix) {
+        (Some(_), _) if wanted.paths.len() != 1 => {
+            return Err(Error::new(ErrorKind::InvalidInput, "one key cannot be given to several paths").into());
+        }
+        (Some(key), _) => Place::Key(Key::new(key)?),
+        (None, Some(prefix)) => Place::Under(prefix.clone()),
+        (None, None) if *if_absent => {
+            return Err(Error::new(ErrorKind::InvalidInput, "--if-absent goes with --key or --key-prefix").into());
+        }
+        (None, None) => Place::Own,
+    };
+    Ok((place, if *if_absent { Existing::Keep } else { Existing::Replace }))
 }
 
 pub(super) async fn cid(path: &Path, import: &Import, output: &Output) -> Outcome {

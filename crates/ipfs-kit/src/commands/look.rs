@@ -95,6 +95,7 @@ fn replica_json(it: &ReplicaView) -> Value {
     json!({
         "backend": it.backend,
         "domain": it.domain,
+        "key": it.key,
         "state": it.state.as_str(),
         "evidence": it.evidence.as_str(),
         "checked_at": it.checked_at.map(timestamp),
@@ -123,6 +124,9 @@ fn known_text(it: &Known, output: &Output) -> Result<(), Failure> {
         let (state, evidence) = (replica.state.as_str(), replica.evidence.as_str());
         let line = format!("copy     {:16} {state:10} {evidence:12} {checked}", output::escape(&replica.backend));
         output.line(line.trim_end())?;
+        if let Some(key) = &replica.key {
+            output.line(format_args!("         at {}", output::escape(key)))?;
+        }
         for bad in &replica.bad_chunks {
             output.line(format_args!("         bad bytes {}..{}", bad.offset, bad.offset + bad.len))?;
         }

@@ -34,8 +34,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Backend(command) => backend::run(command, home, output),
         Command::Import { folder, dry_run } => import::run(&folder, dry_run, home, output),
         Command::Cid { path, import } => block_on(add::cid(&path, &import, output)),
-        Command::Add { paths, name, to, import } => {
-            let request = add::Wanted { paths, name, to, import };
+        Command::Add { paths, name, to, place, import } => {
+            let request = add::Wanted { paths, name, to, place, import };
             block_on(async { add::run(&open(home)?, request, output).await })
         }
         Command::Get { what, output: to, force } => {

@@ -3,6 +3,7 @@
 use backend_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, named_params};
 
+use super::arrows::found;
 use super::find::find;
 use super::row::{Epoch, ReplicaId, ReplicaRow, ReplicaState};
 use crate::catalog::backends::{Reserved, reserve};
@@ -10,6 +11,8 @@ use crate::catalog::columns::{Code, ContentNumber, Size};
 use crate::catalog::process::{Process, Worker};
 use crate::catalog::{Timestamp, meta, sql};
 
+/// What is noted of a copy whose key was given to other content.
+const OVERWRITTEN: &str = "overwritten";
 /// The longest key, bytes.
 const KEY_MAX: usize = backend_core::MAX_KEY;
 /// Rows start above every epoch that a deleted row ever had.
@@ -147,7 +150,10 @@ fn busy(worker: &Worker, process: &Process) -> Option<Intended> {
 }
 
 /// The other content's row that holds this user's key; the unique index allows one.
-fn holder(conn: &Connection, id: &ReplicaId) -> Result<Option<ReplicaRow>> {
+///
+/// # Errors
+/// What the catalog answers.
+pub fn holder(conn: &Connection, id: &ReplicaId) -> Result<Option<ReplicaRow>> {
     // The empty key is nobody's: all that lie where their CID says have it.
     if id.key.is_empty() {
         return Ok(None);
@@ -163,11 +169,29 @@ fn overwrite_rivals(conn: &Connection, intent: &Intent) -> Result<Vec<ContentNum
     if intent.replica.key.is_empty() {
         return Ok(Vec::new());
     }
-    let text = "UPDATE replicas SET state = 5, epoch = epoch + 1, changed_at = :now, worker = NULL, origin = 0, due_at = NULL, note = 'overwritten'
-        WHERE backend_id = :backend AND key = :key AND content_id <> :content AND state NOT IN (5, 7) RETURNING content_id";
+    let text = format!(
+        "UPDATE replicas SET state = 5, epoch = epoch + 1, changed_at = :now, worker = NULL, origin = 0, due_at = NULL, note = '{OVERWRITTEN}'
+        WHERE backend_id = :backend AND key = :key AND content_id <> :content AND state NOT IN (5, 7) RETURNING content_id"
+    );
     let id = &intent.replica;
     let params = named_params! { ":backend": id.backend, ":key": id.key, ":content": id.content, ":now": intent.now };
-    sql::many(conn, text, params, |row| row.get(0))
+    sql::many(conn, &text, params, |row| row.get(0))
+}
+
+/// The upload for which these contents' copies were called overwritten came to nothing for certain: missing → suspect, until somebody looks.
+///
+/// # Errors
+/// What the catalog answers.
+pub fn not_overwritten(conn: &Connection, by: &ReplicaId, contents: &[ContentNumber], now: Timestamp) -> Result<()> {
+    for content in contents {
+        let row = find(conn, &ReplicaId { content: *content, ..by.clone() })?;
+        if let Some(row) =
+            row.filter(|row| row.state == ReplicaState::Missing && row.note.as_deref() == Some(OVERWRITTEN))
+        {
+            let _ = found(conn, &row.at(), "was to be overwritten, and was not", now)?;
+        }
+    }
+    Ok(())
 }
 
 /// Bytes of older bodies that stay billed: those of a lingering row are hidden, not gone.

@@ -37,6 +37,6 @@ pub use arrows::{
 pub use find::{
     Claimable, StateCursor, claimable, count, due, ending, find, of, page, page_of_backend, page_of_state, to_scrub,
 };
-pub use intend::{Intended, Intent, Planned, Seen, intend, plan};
+pub use intend::{Intended, Intent, Planned, Seen, holder, intend, not_overwritten, plan};
 pub use remove::{License, Spare, abandon, begin_remove, forget, leave_removal, postpone, removed, take_removal};
 pub use row::{BadChunk, Epoch, Moved, ReplicaAt, ReplicaId, ReplicaRow, ReplicaState, Sidecar};

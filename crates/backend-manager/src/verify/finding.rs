@@ -1,0 +1,56 @@
+//! What a look at a copy came to, and the arrows that lead there.
+
+use backend_core::Result;
+
+use crate::catalog::replicas::{self, BadChunk, Epoch, Moved, ReplicaAt, ReplicaRow, ReplicaState};
+
+/// What a look at one copy came to.
+#[derive(Debug, Clone)]
+pub(super) enum Finding {
+    Good(u64),
+    Bad(u64, Vec<BadChunk>),
+    Missing,
+}
+
+impl Finding {
+    pub(super) fn of(bytes: u64, bad: Vec<BadChunk>) -> Self {
+        if bad.is_empty() { Finding::Good(bytes) } else { Finding::Bad(bytes, bad) }
+    }
+}
+
+/// The arrows that lead from where the row is to what was found.
+pub(super) fn enact(conn: &rusqlite::Connection, row: &ReplicaRow, finding: &Finding, proof: bool) -> Result<()> {
+    let now = crate::manager::now();
+    let at = |epoch: Epoch| ReplicaAt { replica: row.replica.clone(), epoch };
+    let mut epoch = row.epoch;
+    let mut go = |moved: Moved| match moved {
+        Moved::Won(next) => {
+            epoch = next;
+            true
+        }
+        Moved::Lost => false,
+    };
+    match finding {
+        Finding::Good(_) if proof => {
+            let _ = go(replicas::verified(conn, &at(row.epoch), now)?);
+        }
+        Finding::Good(_) => {}
+        Finding::Bad(_, bad) => {
+            if row.state == ReplicaState::Present
+                && !go(replicas::suspect(conn, &at(row.epoch), bad, "read back", now)?)
+            {
+                return Ok(());
+            }
+            let _ = replicas::corrupt(conn, &at(epoch), bad, now)?;
+        }
+        Finding::Missing => {
+            if row.state == ReplicaState::Present
+                && !go(replicas::suspect(conn, &at(row.epoch), &[], "not found", now)?)
+            {
+                return Ok(());
+            }
+            let _ = replicas::missing(conn, &at(epoch), "not found, twice", now)?;
+        }
+    }
+    Ok(())
+}
