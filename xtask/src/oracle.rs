@@ -59,8 +59,12 @@ pub fn compare(tree: &Tree) -> Result<usize> {
 pub(crate) fn program(tree: &Tree) -> Result<PathBuf> {
     let build = ["build", "--quiet", "--locked", "--release", "--package", "ipfs-kit"];
     run::quietly(run::cargo().args(build).current_dir(tree.root()))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tree.path("target"), |it| tree.root().join(it));
-    Ok(target.join("release/ipfs-kit"))
+    Ok(target(tree).join("release/ipfs-kit"))
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target(tree: &Tree) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| tree.path("target"), |it| tree.root().join(it))
 }
 
 /// A folder for samples on the disk of the checkout: the system's own may be small, or memory.

@@ -4,10 +4,12 @@
 //! needs. So they are no part of the hermetic suite, and none is skipped: a service that is missing is a failure.
 
 use std::fmt;
+use std::process::Command;
 
 use toml_edit::{DocumentMut, Item};
 
 use crate::failure::{Failure, Result};
+use crate::oracle;
 use crate::run;
 use crate::services;
 use crate::tree::Tree;
@@ -61,6 +63,21 @@ pub fn targets(tree: &Tree) -> Result<Vec<Target>> {
         true => Err(Failure::new(format!("no crate has the feature {FEATURE}"))),
         false => Ok(found),
     }
+}
+
+/// Our S3 server for tests, held to what the vendor's client expects of one: a fake that nobody else has judged proves nothing.
+///
+/// # Errors
+/// If a step fails that passed before, moto's environment, which has the client, was not provisioned, or the server does not build.
+pub fn certify(tree: &Tree) -> Result<()> {
+    let python = services::find(tree, "moto")?;
+    let mut build = run::cargo();
+    build.args(["build", "--quiet", "--locked", "--package", "backend-testkit", "--features", "fake-s3"]);
+    run::quietly(build.args(["--example", "fake_s3"]).current_dir(tree.root()))?;
+    let mut certify = Command::new(python);
+    certify.args(["certify.py", "--expected", "expected.json", "--program"]);
+    certify.arg(oracle::target(tree).join("debug/examples/fake_s3"));
+    run::aloud(certify.current_dir(tree.path("crates/backend-testkit/certify/s3")))
 }
 
 /// What a manifest promises. Tests without the feature would be part of the hermetic suite, and the feature without tests would show nothing.

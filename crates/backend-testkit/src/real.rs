@@ -185,6 +185,15 @@ impl Server {
         (self.plan.bucket)(self, name)
     }
 
+    /// Sends one unsigned request, such as `PUT /bucket?versioning`, and answers the status: for servers that believe everybody.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub fn ask(&self, words: &str, body: &str) -> Result<u16, Unready> {
+        let answer = http::ask(self.port(), words, &[], body);
+        answer.map(|it| it.status).map_err(|err| Unready::new(format!("{}: {err}", self.plan.service)))
+    }
+
     /// Kills it as a crash would: SIGKILL to all its processes.
     pub fn kill(&mut self) {
         let Some(mut child) = self.child.take() else { return };
