@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use ipld::{Block, Cid, address, dagpb};
 
+/// By multihash: the name it was put under, and the bytes.
+type Map = BTreeMap<Vec<u8>, (Cid, Bytes)>;
+
 /// Blocks that are shared by everything that serves them. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Blocks(Arc<Mutex<BTreeMap<Vec<u8>, (Cid, Bytes)>>>);
+pub struct Blocks(Arc<Mutex<Map>>);
 
 impl Blocks {
     /// No blocks.
@@ -16,7 +19,7 @@ impl Blocks {
         Self::default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, (Cid, Bytes)>> {
+    fn lock(&self) -> MutexGuard<'_, Map> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

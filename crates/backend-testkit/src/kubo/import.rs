@@ -22,7 +22,8 @@ struct Import {
     blocks: u64,
     bytes: u64,
     last: Option<Cid>,
-    /// Whether a part had no bytes at all: Kubo then answers nothing.
+    /// Whether the part being read has bytes, and whether one had none at all: Kubo then answers nothing.
+    fed: bool,
     empty: bool,
     failure: Option<String>,
 }
@@ -54,6 +55,7 @@ impl State {
 
     fn take(&self, import: &mut Import, decoder: Option<&mut Decoder>, bytes: Bytes) {
         let Some(decoder) = decoder.filter(|_| import.failure.is_none()) else { return };
+        import.fed |= !bytes.is_empty();
         decoder.feed(bytes);
         loop {
             match decoder.next() {
@@ -83,6 +85,7 @@ impl State {
         for root in import.roots.iter().filter(|_| head.option("pin-roots") != Some("false")) {
             let pinned = match lie {
                 Some(Lie::PinFails(why)) => Err((*why).to_owned()),
+                _ if !self.blocks.has(root) => Err(format!("ipld: could not find {root}")),
                 _ => self.pin(root, &root.to_string(), "", true).map(|_| ()),
             };
             let shown = match lie {
@@ -117,8 +120,8 @@ impl Import {
 
     fn finish(&mut self, decoder: Option<Decoder>) {
         let Some(decoder) = decoder.filter(|_| self.failure.is_none()) else { return };
-        if decoder.position() == 0 && self.blocks == 0 && self.roots.is_empty() {
-            self.empty = decoder.finish().is_err();
+        if !std::mem::take(&mut self.fed) {
+            self.empty = true;
             return;
         }
         if decoder.finish().is_err() {

@@ -1,5 +1,7 @@
 //! The pins: of one exact text of a CID each, as in Kubo (boxo, `pinner/dspinner`).
 
+use std::collections::BTreeMap;
+
 use ipld::{Cid, address};
 use serde_json::{Map, Value, json};
 
@@ -21,6 +23,8 @@ impl Pin {
     }
 }
 
+/// What can be asked for.
+const KINDS: [&str; 4] = ["all", "recursive", "direct", "indirect"];
 /// Kubo refuses longer names.
 const MAX_NAME: usize = 255;
 
@@ -33,30 +37,28 @@ impl State {
         let recursive = head.option("recursive") != Some("false");
         match self.pin(cid, text, name, recursive) {
             Err(why) => Answer::Failed(format!("pin: {why}")),
-            Ok(n) if head.is("progress") => {
-                Answer::Lines(vec![json!({ "Progress": n }), json!({ "Pins": [text] })], None)
+            Ok((blocks, bytes)) if head.is("progress") => {
+                let progress = json!({ "Progress": blocks, "Bytes": bytes });
+                Answer::Lines(vec![progress, json!({ "Pins": [text] })], None)
             }
             Ok(_) => Answer::One(json!({ "Pins": [text] })),
         }
     }
 
-    /// Pins, and how many blocks that are. An old recursive pin is taken off before the walk and is gone if that fails, as in Kubo.
-    pub(super) fn pin(&self, cid: &Cid, text: &str, name: &str, recursive: bool) -> Result<usize, String> {
+    /// Pins, and how many blocks of how many bytes that are. An old recursive pin is taken off before the walk and is gone if that fails, as in Kubo.
+    pub(super) fn pin(&self, cid: &Cid, text: &str, name: &str, recursive: bool) -> Result<(usize, usize), String> {
         let mut pins = lock(&self.pins);
         if !recursive && pins.get(text).is_some_and(|pin| pin.recursive) {
             return Err(format!("{text} already pinned recursively"));
         }
         pins.remove(text);
         let below = match recursive {
-            true => self.blocks.walk(cid).map(|all| all.len()),
-            false => self.blocks.get(cid).map(|_| 1).ok_or(*cid),
+            true => self.blocks.walk(cid),
+            false => self.blocks.get(cid).map(|data| vec![(*cid, data)]).ok_or(*cid),
         };
-        let n = below.map_err(|gone| match gone == *cid {
-            true => format!("ipld: could not find {gone}"),
-            false => not_here(&gone),
-        })?;
+        let below = below.map_err(|gone| not_here(&gone))?;
         pins.insert(text.to_owned(), Pin { recursive, name: name.to_owned() });
-        Ok(n)
+        Ok((below.len(), below.iter().map(|(_, data)| data.len()).sum()))
     }
 
     pub(super) fn pin_remove(&self, text: &str, head: &Head) -> Answer {
@@ -74,38 +76,50 @@ impl State {
     }
 
     pub(super) fn pin_list(&self, head: &Head) -> Answer {
-        let (kind, named) = (head.option("type").unwrap_or("all"), head.is("names"));
-        let pins = lock(&self.pins).clone();
-        let fits = |pin: &Pin| kind == "all" || kind == pin.kind();
-        let asked = match head.args().next() {
-            None => None,
+        let kind = head.option("type").unwrap_or("all");
+        if !KINDS.contains(&kind) {
+            return Answer::Failed(format!(
+                "invalid type '{kind}', must be one of {{direct, indirect, recursive, all}}"
+            ));
+        }
+        let (filter, pins) = (head.option("name"), lock(&self.pins).clone());
+        let named = head.is("names") || filter.is_some();
+        let fits =
+            |pin: &Pin| (kind == "all" || kind == pin.kind()) && filter.is_none_or(|part| pin.name.contains(part));
+        let line = |text: &str, pin: &Pin| {
+            (text.to_owned(), pin.kind().to_owned(), if named { pin.name.clone() } else { String::new() })
+        };
+        let shown: Vec<(String, String, String)> = match head.args().next() {
+            None => pins.iter().filter(|(_, pin)| fits(pin)).map(|(text, pin)| line(text, pin)).collect(),
             Some(arg) => {
                 let text = arg.strip_prefix("/ipfs/").unwrap_or(arg);
-                if address::parse(text).is_err() {
+                let Ok(cid) = address::parse(text) else {
                     return Answer::Failed(format!("invalid path \"{arg}\": path does not have enough components"));
+                };
+                let indirect = || (kind == "all" || kind == "indirect").then(|| self.through(&pins, &cid)).flatten();
+                match pins.get(text).filter(|pin| fits(pin)) {
+                    Some(pin) => vec![line(text, pin)],
+                    None => match indirect() {
+                        Some(root) => vec![(text.to_owned(), format!("indirect through {root}"), String::new())],
+                        None => return Answer::Failed(format!("path '{text}' is not pinned")),
+                    },
                 }
-                if !pins.get(text).is_some_and(fits) {
-                    return Answer::Failed(format!("path '{text}' is not pinned"));
-                }
-                Some(text.to_owned())
             }
         };
-        let shown = pins.iter().filter(|(text, pin)| fits(pin) && asked.as_ref().is_none_or(|asked| asked == *text));
-        let name = |pin: &Pin| if named { pin.name.clone() } else { String::new() };
-        match head.is("stream") {
-            true => {
-                let lines = shown.map(|(text, pin)| match name(pin).as_str() {
-                    "" => json!({ "Cid": text, "Type": pin.kind() }),
-                    name => json!({ "Cid": text, "Name": name, "Type": pin.kind() }),
-                });
-                Answer::Lines(lines.collect(), None)
-            }
-            false => {
-                let keys = shown.map(|(text, pin)| (text.clone(), json!({ "Type": pin.kind(), "Name": name(pin) })));
-                let keys: Map<String, Value> = keys.collect();
-                Answer::One(if keys.is_empty() { json!({}) } else { json!({ "Keys": keys }) })
-            }
-        }
+        listing(shown, head.is("stream"))
+    }
+
+    /// The recursive pin that holds a block of another content.
+    fn through(&self, pins: &BTreeMap<String, Pin>, cid: &Cid) -> Option<String> {
+        let holds = |text: &str| {
+            let root = address::parse(text).ok()?;
+            let below = self.blocks.walk(&root).ok()?;
+            below.iter().any(|(it, _)| it != &root && address::same(it, cid)).then_some(())
+        };
+        pins.iter()
+            .filter(|(_, pin)| pin.recursive)
+            .find(|(text, _)| holds(text).is_some())
+            .map(|(text, _)| text.clone())
     }
 
     /// Deletes what no pin holds.
@@ -126,4 +140,18 @@ impl State {
         }
         Answer::Lines(gone.iter().map(|cid| json!({ "Key": { "/": cid.to_string() } })).collect(), None)
     }
+}
+
+/// Text, type and name of each pin.
+fn listing(shown: Vec<(String, String, String)>, in_lines: bool) -> Answer {
+    if in_lines {
+        let lines = shown.into_iter().map(|(text, kind, name)| match name.as_str() {
+            "" => json!({ "Cid": text, "Type": kind }),
+            name => json!({ "Cid": text, "Name": name, "Type": kind }),
+        });
+        return Answer::Lines(lines.collect(), None);
+    }
+    let keys = shown.into_iter().map(|(text, kind, name)| (text, json!({ "Type": kind, "Name": name })));
+    let keys: Map<String, Value> = keys.collect();
+    Answer::One(if keys.is_empty() { json!({}) } else { json!({ "Keys": keys }) })
 }

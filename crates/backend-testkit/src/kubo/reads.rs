@@ -73,6 +73,11 @@ impl State {
     }
 
     fn cat(&self, cid: &Cid, head: &Head) -> Answer {
+        for name in ["offset", "length"] {
+            if head.option(name).is_some_and(|it| it.starts_with('-')) {
+                return Answer::Failed(format!("cannot specify negative {name}"));
+            }
+        }
         let number = |name: &str| head.option(name).and_then(|it| it.parse::<usize>().ok());
         let mut plain = Vec::new();
         let failure = match self.plain(cid, &mut plain) {

@@ -42,6 +42,9 @@ pub enum Lie {
     OtherBytes,
 }
 
+/// Status, headers and text of what is refused before any command is looked for.
+type Refused = (u16, Vec<(&'static str, &'static str)>, String);
+
 pub(super) struct State {
     pub(super) blocks: Blocks,
     pub(super) pins: Mutex<BTreeMap<String, Pin>>,
@@ -181,13 +184,13 @@ impl State {
         Ok(())
     }
 
-    fn refuses(&self, head: &Head) -> Option<(u16, Vec<(&'static str, &'static str)>, String)> {
+    fn refuses(&self, head: &Head) -> Option<Refused> {
         let plain = ("Content-Type", "text/plain; charset=utf-8");
         if self.authorization.as_deref().is_some_and(|wanted| head.header("authorization") != Some(wanted)) {
             return Some((403, vec![plain], DENIED.to_owned()));
         }
-        let browser =
-            head.header("origin").is_some() || head.header("user-agent").is_some_and(|it| it.starts_with("Mozilla"));
+        let browser = head.header("origin").or_else(|| head.header("referer")).is_some()
+            || head.header("user-agent").is_some_and(|it| it.starts_with("Mozilla"));
         if browser {
             return Some((403, vec![plain], "403 - Forbidden\n".to_owned()));
         }
