@@ -29,11 +29,13 @@ pub(super) struct Answer {
     twist: Twist,
     /// How many bytes went out.
     at: u64,
+    /// Whether it stood still before it broke off.
+    stood: bool,
 }
 
 impl Answer {
     pub(super) fn new(inner: s3s::Body, twist: Twist) -> Self {
-        Self { inner, twist, at: 0 }
+        Self { inner, twist, at: 0, stood: false }
     }
 
     pub(super) fn text(text: String) -> Self {
@@ -74,6 +76,12 @@ impl Body for Answer {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
         match (self.twist, self.before()) {
+            // What was let through is sent first: the body stands still once.
+            (Twist::CutAt(_), Some(0)) if !self.stood => {
+                self.stood = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             (Twist::CutAt(_), Some(0)) => {
                 return Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::ConnectionReset).into())));
             }

@@ -16,6 +16,7 @@ use super::bucket::{Object, Version};
 use super::condition::Supposed;
 use super::state::Service;
 use super::sums::tell;
+use super::wire::OtherRange;
 
 /// What a reader finds.
 struct Found {
@@ -56,6 +57,7 @@ struct Span {
 
 impl Service {
     pub(super) fn get(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        let other = req.extensions.get::<OtherRange>().copied();
         let input = req.input;
         let found = self.find(&input.bucket, &input.key, input.version_id.as_deref())?;
         let supposed = Supposed {
@@ -69,11 +71,12 @@ impl Service {
         if found.object.attributes.archived() {
             return Err(s3_error!(InvalidObjectState, "The operation is not valid for the object's storage class"));
         }
-        let span = found.object.span(input.range, input.part_number)?;
+        let range = input.range.and_then(|asked| other.map_or(Some(asked), |other| other.instead(asked)));
+        let span = found.object.span(range, input.part_number)?;
         let mut output = GetObjectOutput::default();
         tell_object!(output, found, span);
         output.tag_count = i32::try_from(found.object.attributes.tags.len()).ok().filter(|n_tags| 0 < *n_tags);
-        if input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED) {
+        if asks(input.checksum_mode.as_ref()) && span.told.is_none() {
             tell!(output, found.object.sums);
             output.checksum_type = found.object.sums.checksum_type.clone();
         }
@@ -95,7 +98,7 @@ impl Service {
         let span = found.object.span(input.range, input.part_number)?;
         let mut output = HeadObjectOutput::default();
         tell_object!(output, found, span);
-        if input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED) {
+        if asks(input.checksum_mode.as_ref()) && span.told.is_none() {
             tell!(output, found.object.sums);
             output.checksum_type = found.object.sums.checksum_type.clone();
         }
@@ -108,8 +111,9 @@ impl Service {
     ) -> S3Result<S3Response<GetObjectAttributesOutput>> {
         let input = req.input;
         let found = self.find(&input.bucket, &input.key, input.version_id.as_deref())?;
-        // Some clients send the list with spaces behind its commas.
-        let asked = |name: &str| input.object_attributes.iter().any(|it| it.as_str().trim() == name);
+        // A list in one header comes in one piece.
+        let names = || input.object_attributes.iter().flat_map(|it| it.as_str().split(','));
+        let asked = |name: &str| names().any(|it| it.trim() == name);
         let object = &found.object;
         let n_parts = i32::try_from(object.parts.len()).ok().filter(|n_parts| 0 < *n_parts);
         let parts = || GetObjectAttributesParts { total_parts_count: n_parts, ..GetObjectAttributesParts::default() };
@@ -152,6 +156,11 @@ impl Service {
             false => err,
         }
     }
+}
+
+/// Checksums are of the whole, and told with the whole only.
+fn asks(mode: Option<&ChecksumMode>) -> bool {
+    mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
 }
 
 fn marker_headers(version: &Version, shown: Option<&str>) -> HeaderMap {

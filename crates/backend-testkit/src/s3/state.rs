@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::host::SingleDomain;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -43,10 +44,27 @@ pub(super) struct State {
     serial: u64,
 }
 
+/// The one pair of keys that is known.
+struct Keys {
+    id: String,
+    secret: SecretKey,
+}
+
+#[async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        match access_key == self.id {
+            true => Ok(self.secret.clone()),
+            false => {
+                Err(s3_error!(InvalidAccessKeyId, "The AWS Access Key Id you provided does not exist in our records."))
+            }
+        }
+    }
+}
+
 impl Shared {
     pub(super) fn new(opts: Options) -> io::Result<Self> {
-        let mut auth = SimpleAuth::new();
-        auth.register(opts.access_key.clone(), opts.secret_key.clone().into());
+        let auth = Keys { id: opts.access_key.clone(), secret: opts.secret_key.clone().into() };
         let service = Service::new(opts)?;
         let mut builder = S3ServiceBuilder::new(service.clone());
         builder.set_auth(auth);

@@ -39,10 +39,11 @@ fn checked(tags: Vec<(String, String)>) -> S3Result<BTreeMap<String, String>> {
         return Err(custom("BadRequest", "Object tags cannot be greater than 10"));
     }
     let count = tags.len();
-    let too_long = |(name, value): &(String, String)| {
-        name.is_empty() || MAX_NAME < name.chars().count() || MAX_VALUE < value.chars().count()
+    let wrong = |(name, value): &(String, String)| {
+        let too_long = name.is_empty() || MAX_NAME < name.chars().count() || MAX_VALUE < value.chars().count();
+        too_long || !name.chars().chain(value.chars()).all(is_plain)
     };
-    if tags.iter().any(too_long) {
+    if tags.iter().any(wrong) {
         return Err(s3_error!(InvalidTag, "The tag you have provided is not valid"));
     }
     let map: BTreeMap<String, String> = tags.into_iter().collect();
@@ -50,6 +51,11 @@ fn checked(tags: Vec<(String, String)>) -> S3Result<BTreeMap<String, String>> {
         true => Ok(map),
         false => Err(s3_error!(InvalidTag, "Cannot provide multiple Tags with the same key")),
     }
+}
+
+/// What tags are made of.
+fn is_plain(it: char) -> bool {
+    it.is_alphanumeric() || it.is_whitespace() || "+-=._:/@".contains(it)
 }
 
 impl Service {

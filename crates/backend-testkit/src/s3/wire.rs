@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use s3s::StdError;
+use s3s::dto::Range;
 
 use super::answer::{Answer, Twist};
 use super::fault::Fault;
@@ -32,6 +33,28 @@ impl fmt::Display for Cut {
 }
 
 impl std::error::Error for Cut {}
+
+/// Another range than was asked for. Told beside the request, for its headers are signed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum OtherRange {
+    Whole,
+    Behind(u64),
+}
+
+impl OtherRange {
+    /// What is answered instead of this range.
+    pub(super) fn instead(self, asked: Range) -> Option<Range> {
+        match (self, asked) {
+            (Self::Whole, _) => None,
+            (Self::Behind(by), Range::Int { first, last }) => {
+                Some(Range::Int { first: first + by, last: last.map(|last| last + by) })
+            }
+            (Self::Behind(by), Range::Suffix { length }) => {
+                Some(Range::Suffix { length: length.saturating_sub(by).max(1) })
+            }
+        }
+    }
+}
 
 /// A body that comes in, counted, and broken where a fault wants it.
 struct Counted {
@@ -102,8 +125,8 @@ impl Exchange {
         }
         match &fault {
             Some(Fault::Hang) => return std::future::pending().await,
-            Some(Fault::WholeFor206) => drop(head.headers.remove(header::RANGE)),
-            Some(Fault::ShiftRange(by)) => shift(&mut head.headers, *by),
+            Some(Fault::WholeFor206) => drop(head.extensions.insert(OtherRange::Whole)),
+            Some(Fault::ShiftRange(by)) => drop(head.extensions.insert(OtherRange::Behind(*by))),
             _ => {}
         }
         let req = http::Request::from_parts(head, s3s::Body::http_body_unsync(body));
@@ -177,19 +200,6 @@ fn twisted(answer: http::Response<s3s::Body>, fault: Option<&Fault>) -> Response
         head.headers.remove(header::CONTENT_LENGTH);
     }
     Response::from_parts(head, Answer::new(body, twist))
-}
-
-/// Asks for bytes further on.
-fn shift(headers: &mut http::HeaderMap, by: u64) {
-    let moved = headers.get(header::RANGE).and_then(|value| {
-        let (first, last) = value.to_str().ok()?.strip_prefix("bytes=")?.split_once('-')?;
-        let first = first.parse::<u64>().ok()? + by;
-        let last = last.parse::<u64>().map_or_else(|_| String::new(), |last| (last + by).to_string());
-        HeaderValue::from_str(&format!("bytes={first}-{last}")).ok()
-    });
-    if let Some(moved) = moved {
-        headers.insert(header::RANGE, moved);
-    }
 }
 
 /// What a request asks for. A host below the domain is a bucket.
