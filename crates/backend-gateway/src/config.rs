@@ -1,58 +1,78 @@
-//! What a user can set: how content is named, whether versions are kept, how much fits.
+//! What a user can set: which gateways, how files are fetched, and who we are there. No gateway is ever a default.
 
-use backend_core::{Addressing, Capabilities, ErrorKind, Result, Settings};
+use std::collections::BTreeMap;
+
+use backend_core::{Capabilities, Result, Secret, Settings};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
-/// What an instance offers with the default settings.
+use crate::error::Fault;
+
+/// The most endpoints of one backend.
+const MOST_ENDPOINTS: usize = 32;
+
+/// What every instance offers.
 pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
-    add: true,
-    resume: true,
-    if_absent: true,
-    if_match: true,
+    add: false,
+    resume: false,
+    if_absent: false,
+    if_match: false,
     range: true,
-    block: false,
-    remove: true,
-    list: true,
+    block: true,
+    remove: false,
+    list: false,
     pin: false,
-    usage: true,
+    usage: false,
     versions: false,
     search: false,
-    labels: true,
+    labels: false,
     link: false,
 };
 
 /// The `connection:` section.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct Connection {
-    /// How content is named.
-    pub addressing: Naming,
-    /// Keep what is overwritten or removed as older versions. Only with `addressing: key`.
-    pub versions: bool,
-    /// The most bytes the store holds, begun uploads and older versions included. Unlimited if absent.
-    pub max_bytes: Option<u64>,
+    /// The gateways, in the order in which they are asked as long as nothing is known of them: `https://host`, below which `/ipfs/` lies. At most 32.
+    pub endpoints: Vec<String>,
+    /// How files are fetched. One CAR a file takes few round trips, for gateways far away; blocks side by side are fastest from a Kubo nearby.
+    #[serde(default)]
+    pub transport: Fetching,
+    /// How long a gateway may take to begin before a second one is asked beside it, in milliseconds.
+    #[serde(default = "hedge_after_ms")]
+    pub hedge_after_ms: u64,
+    /// Allow plain `http` to other machines too. Bytes are hashed all the same; what is asked for can be read on the way.
+    #[serde(default)]
+    pub allow_http: bool,
+    /// Certificates of private authorities, as PEM, to be trusted beside the public ones.
+    #[serde(default)]
+    pub ca_certificates: Vec<String>,
 }
 
-/// How content is named.
+fn hedge_after_ms() -> u64 {
+    400
+}
+
+/// How files are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Naming {
-    /// By a key that the caller chooses, as on S3.
+pub enum Fetching {
+    /// As one CAR a file.
     #[default]
-    Key,
-    /// By its CID: every block is hashed and kept, as on an IPFS node.
-    Cid,
-    /// By a handle that the store makes up, as on Matrix.
-    Assigned,
+    Car,
+    /// Block by block, several at a time.
+    Blocks,
 }
 
-/// The `credentials:` section: there is nothing to set.
+/// The `credentials:` section.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Credentials {}
+pub struct Credentials {
+    /// Bearer tokens, each under its endpoint as it is written in `endpoints`. A token goes nowhere else.
+    pub tokens: BTreeMap<String, Secret>,
+}
 
 /// Both sections, as the descriptor's schema shows them.
 #[derive(JsonSchema)]
@@ -71,30 +91,22 @@ impl Connection {
     ///
     /// # Errors
     /// `InvalidConfig` that names the key.
-    pub(crate) fn read(settings: &Settings) -> Result<Self> {
-        let _: Credentials = settings.credentials()?;
+    pub(crate) fn read(settings: &Settings) -> Result<(Self, Credentials)> {
+        let credentials: Credentials = settings.credentials()?;
         let connection: Self = settings.connection()?;
-        match connection.versions && connection.addressing != Naming::Key {
-            true => {
-                let why = format!("{}: connection.versions: only keys have versions", settings.name);
-                Err(backend_core::Error::new(ErrorKind::InvalidConfig, why))
-            }
-            false => Ok(connection),
+        let bad = |key, why| Err(Fault::Config(&settings.name, key, why).into());
+        if connection.endpoints.is_empty() {
+            return bad("connection.endpoints", "no gateway is named");
         }
-    }
-
-    /// What an instance offers with these settings.
-    pub(crate) fn offers(&self) -> Capabilities {
-        Capabilities { block: self.addressing == Naming::Cid, versions: self.versions, ..OFFERS }
-    }
-}
-
-impl From<Naming> for Addressing {
-    fn from(naming: Naming) -> Self {
-        match naming {
-            Naming::Key => Addressing::Key,
-            Naming::Cid => Addressing::Cid,
-            Naming::Assigned => Addressing::Assigned,
+        if MOST_ENDPOINTS < connection.endpoints.len() {
+            return bad("connection.endpoints", "more than 32 gateways are named");
         }
+        if connection.endpoints.iter().enumerate().any(|(n, it)| connection.endpoints[..n].contains(it)) {
+            return bad("connection.endpoints", "a gateway is named twice");
+        }
+        if !credentials.tokens.keys().all(|it| connection.endpoints.contains(it)) {
+            return bad("credentials.tokens", "a token is for an address that is not among the endpoints");
+        }
+        Ok((connection, credentials))
     }
 }

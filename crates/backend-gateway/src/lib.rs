@@ -1,7 +1,6 @@
-//! Keeps content in this process's memory: the reference backend, the one that tests use, and what `cargo xtask new-backend` copies.
+//! Reads content from trustless IPFS gateways that the user names, and hashes every block before a byte of it is handed over.
 //!
-//! It offers the full depth of the contract that a store can offer without a service behind it. Nothing is shared: every opened instance is a store
-//! of its own, and it is gone when the last user drops it.
+//! A gateway is a source and no store: what it serves may come from anywhere, so it never counts as a copy. Nothing is written, listed or removed.
 #![warn(missing_docs)]
 
 mod backend;
@@ -11,29 +10,27 @@ mod error;
 
 use std::sync::Arc;
 
-use backend_core::{
-    Addressing, Backend, Capabilities, Descriptor, Grade, Result, Role, Settings, StorageType, Traits, inventory,
-};
+use backend_core::{Addressing, Backend, Descriptor, Grade, Result, Role, Settings, StorageType, Traits, inventory};
 
 pub use backend::Gateway;
-pub use config::{Connection, Credentials, Naming};
+pub use config::{Connection, Credentials, Fetching};
 
 inventory::submit! {
     Descriptor {
         kind: StorageType::Gateway,
-        aliases: &[],
-        summary: "Scaffolded as gateway: keeps content in this process's memory",
-        addressing: Addressing::Key,
-        role: Role::Store,
-        offers: Capabilities { block: true, versions: true, ..config::OFFERS },
-        traits: Traits { latency: Grade::Low, durability: Grade::Low, cost: Grade::Low },
+        aliases: &["ipfs_gateway", "trustless_gateway"],
+        summary: "Trustless IPFS gateways: every block is hashed, several endpoints back each other up",
+        addressing: Addressing::Cid,
+        role: Role::Source,
+        offers: config::OFFERS,
+        traits: Traits { latency: Grade::Medium, durability: Grade::Low, cost: Grade::Low },
         schema: config::schema,
         example: include_str!("../example.yaml"),
         open,
     }
 }
 
-/// Opens a new, empty store.
+/// Opens gateways; nothing is asked of them yet.
 ///
 /// # Errors
 /// `InvalidConfig` for an unknown or unusable setting.

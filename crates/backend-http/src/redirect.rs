@@ -58,7 +58,7 @@ fn follows(request: &Request, status: StatusCode) -> bool {
     let reads = matches!(request.method, Method::GET | Method::HEAD);
     match (request.redirects, status.as_u16()) {
         (Redirects::Never, _) => false,
-        (Redirects::Follow, 301 | 302 | 303) => reads,
+        (Redirects::Follow, 301..=303) => reads,
         (Redirects::Follow, 307 | 308) => request.body.can_repeat(),
         _ => false,
     }

@@ -48,72 +48,66 @@ async fn gateway() -> (Gateway, Cid, Cid) {
     (Gateway::start_on(blocks).await.unwrap(), file.cid, folder.cid)
 }
 
-#[tokio::test]
-async fn the_words_are_kubos() {
-    let (gateway, file, folder) = gateway().await;
-    let absent = "block was not found locally (offline): ipld: could not find bafkreidxlu2tvwxo3wa7jrqh5sqcw5lwb4selw2tzmgp5lheyunb7dqlsy: retrieval: no providers found for the CID (phase: path resolution)";
-    let cases = [
-        (format!("/ipfs/{HELLO}?format=raw"), "", 200, "hello world".to_owned()),
-        (format!("/ipfs/{HELLO}"), "Accept: application/vnd.ipld.raw\r\n", 200, "hello world".to_owned()),
-        (format!("/ipfs/{HELLO}?format=raw"), "Accept: application/vnd.ipld.car\r\n", 200, "hello world".to_owned()),
-        (format!("/ipfs/{HELLO}?format=raw"), "Range: bytes=6-10\r\n", 206, "world".to_owned()),
-        (format!("/ipfs/{HELLO}?format=raw"), "Range: bytes=20-30\r\n", 416, "invalid range: failed to overlap\n".to_owned()),
+/// What is asked, with which headers, and what Kubo answers.
+type Case = (String, &'static str, u16, String);
+
+fn found(folder: &Cid) -> Vec<Case> {
+    let raw = format!("/ipfs/{HELLO}?format=raw");
+    let hello = || "hello world".to_owned();
+    vec![
+        (raw.clone(), "", 200, hello()),
+        (format!("/ipfs/{HELLO}"), "Accept: application/vnd.ipld.raw\r\n", 200, hello()),
+        (raw.clone(), "Accept: application/vnd.ipld.car\r\n", 200, hello()),
+        (raw.clone(), "Range: bytes=6-10\r\n", 206, "world".to_owned()),
+        (raw, "Range: bytes=20-30\r\n", 416, "invalid range: failed to overlap\n".to_owned()),
         (format!("/ipfs/{HELLO}"), "Range: bytes=0-1,5-6\r\n", 206, "he".to_owned()),
-        (format!("/ipfs/{HELLO}?format=nonsense"), "", 200, "hello world".to_owned()),
+        (format!("/ipfs/{HELLO}?format=nonsense"), "", 200, hello()),
         ("/ipfs/bafkqaaa?format=raw".to_owned(), "", 200, String::new()),
-        (format!("/ipfs/{ABSENT}?format=raw"), "", 404, format!("failed to resolve /ipfs/{ABSENT}: {absent}\n")),
-        (
-            format!("/ipfs/{ABSENT}?format=car"),
-            "Cache-Control: only-if-cached\r\n",
-            412,
-            format!("\"/ipfs/{ABSENT}\" not in local datastore\n"),
-        ),
+        (format!("/ipfs/{folder}"), "", 301, format!("<a href=\"/ipfs/{folder}/\">Moved Permanently</a>.\n\n")),
+    ]
+}
+
+fn absent(folder: &Cid) -> Vec<Case> {
+    let words = format!(
+        "block was not found locally (offline): ipld: could not find {ABSENT}: \
+         retrieval: no providers found for the CID (phase: path resolution)"
+    );
+    let nolink = format!("no link named \"nofile\" under {folder}");
+    let uncached = format!("\"/ipfs/{ABSENT}\" not in local datastore\n");
+    vec![
+        (format!("/ipfs/{ABSENT}?format=raw"), "", 404, format!("failed to resolve /ipfs/{ABSENT}: {words}\n")),
+        (format!("/ipfs/{ABSENT}?format=car"), "Cache-Control: only-if-cached\r\n", 412, uncached),
         (
             format!("/ipfs/{folder}/nofile?format=raw"),
             "",
             404,
-            format!("failed to resolve /ipfs/{folder}/nofile: no link named \"nofile\" under {folder}\n"),
-        ),
-        (
-            "/ipfs/notacid?format=raw".to_owned(),
-            "",
-            400,
-            "invalid path \"/ipfs/notacid\": invalid cid: selected encoding not supported\n".to_owned(),
-        ),
-        (
-            format!("/ipfs/{file}?format=car&dag-scope=bogus"),
-            "",
-            400,
-            "unsupported application/vnd.ipld.car scope parameter\n".to_owned(),
-        ),
-        (
-            format!("/ipfs/{file}?format=car&dag-scope=entity&entity-bytes=99:10"),
-            "",
-            400,
-            "invalid application/vnd.ipld.car entity-bytes URL parameter: cannot have an entity-bytes range where 'from' is after 'to'\n"
-                .to_owned(),
-        ),
-        (
-            format!("/ipfs/{file}?format=car&dag-scope=entity&entity-bytes=bogus"),
-            "",
-            400,
-            "invalid application/vnd.ipld.car entity-bytes URL parameter: range must have two numbers separated with ':'\n".to_owned(),
-        ),
-        (
-            format!("/ipfs/{file}?format=car"),
-            "Accept: application/vnd.ipld.car; version=2\r\n",
-            400,
-            "unsupported application/vnd.ipld.car version: only version=1 is supported\n".to_owned(),
+            format!("failed to resolve /ipfs/{folder}/nofile: {nolink}\n"),
         ),
         ("/api/v0/version".to_owned(), "", 404, "404 page not found\n".to_owned()),
-        (
-            format!("/ipfs/{folder}"),
-            "",
-            301,
-            format!("<a href=\"/ipfs/{folder}/\">Moved Permanently</a>.\n\n"),
-        ),
-    ];
-    for (target, headers, status, body) in cases {
+    ]
+}
+
+fn refused(file: &Cid) -> Vec<Case> {
+    let car = |query: &str| format!("/ipfs/{file}?format=car{query}");
+    let bad = |why: &str| format!("unsupported application/vnd.ipld.car {why}\n");
+    let bytes = |why: &str| format!("invalid application/vnd.ipld.car entity-bytes URL parameter: {why}\n");
+    let reversed = bytes("cannot have an entity-bytes range where 'from' is after 'to'");
+    let notacid = "invalid path \"/ipfs/notacid\": invalid cid: selected encoding not supported\n".to_owned();
+    let two = "Accept: application/vnd.ipld.car; version=2\r\n";
+    vec![
+        ("/ipfs/notacid?format=raw".to_owned(), "", 400, notacid),
+        (car("&dag-scope=bogus"), "", 400, bad("scope parameter")),
+        (car("&car-order=bogus"), "", 400, bad("order parameter")),
+        (car(""), two, 400, bad("version: only version=1 is supported")),
+        (car("&dag-scope=entity&entity-bytes=99:10"), "", 400, reversed),
+        (car("&dag-scope=entity&entity-bytes=bogus"), "", 400, bytes("range must have two numbers separated with ':'")),
+    ]
+}
+
+#[tokio::test]
+async fn the_words_are_kubos() {
+    let (gateway, file, folder) = gateway().await;
+    for (target, headers, status, body) in [found(&folder), absent(&folder), refused(&file)].concat() {
         let answer = ask(&gateway, "GET", &target, headers).await;
         assert_eq!((answer.status, String::from_utf8_lossy(&answer.body).into_owned()), (status, body), "{target}");
         let head = ask(&gateway, "HEAD", &target, headers).await;

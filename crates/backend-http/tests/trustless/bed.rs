@@ -16,17 +16,17 @@ use ipld::profile::{self, Profile};
 use ipld::{Cid, unixfs};
 
 /// Small chunks, so that a few thousand bytes are a tree; leaves are raw.
-pub const FINE: Profile = Profile { chunk: 64, width: 4, ..profile::UNIXFS_V1_2025 };
+pub(crate) const FINE: Profile = Profile { chunk: 64, width: 4, ..profile::UNIXFS_V1_2025 };
 /// The same with dag-pb around every leaf.
-pub const WRAPPED: Profile = Profile { chunk: 64, width: 4, ..profile::UNIXFS_V0_2015 };
+pub(crate) const WRAPPED: Profile = Profile { chunk: 64, width: 4, ..profile::UNIXFS_V0_2015 };
 
 /// Bytes of which no two chunks are alike.
-pub fn bytes(len: usize) -> Bytes {
+pub(crate) fn bytes(len: usize) -> Bytes {
     (0..len).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect::<Vec<_>>().into()
 }
 
 /// Stores a file as an importer would.
-pub fn store(blocks: &Blocks, profile: &Profile, bytes: &Bytes) -> Cid {
+pub(crate) fn store(blocks: &Blocks, profile: &Profile, bytes: &Bytes) -> Cid {
     let (entry, nodes) = import(profile, bytes);
     blocks.extend(nodes);
     match bytes.is_empty() {
@@ -41,7 +41,7 @@ pub fn store(blocks: &Blocks, profile: &Profile, bytes: &Bytes) -> Cid {
 }
 
 /// The leaves of a file in their order.
-pub fn leaves(blocks: &Blocks, cid: &Cid) -> Vec<Cid> {
+pub(crate) fn leaves(blocks: &Blocks, cid: &Cid) -> Vec<Cid> {
     match unixfs::decode(cid, &blocks.get(cid).unwrap()) {
         Ok(unixfs::Node::File(file)) if !file.children.is_empty() => {
             file.children.iter().flat_map(|child| leaves(blocks, &child.cid)).collect()
@@ -51,12 +51,12 @@ pub fn leaves(blocks: &Blocks, cid: &Cid) -> Vec<Cid> {
 }
 
 /// A client of these gateways.
-pub fn client(gateways: &[&Gateway], transport: Transport, clock: &Arc<TestClock>) -> Trustless {
+pub(crate) fn client(gateways: &[&Gateway], transport: Transport, clock: &Arc<TestClock>) -> Trustless {
     let urls: Vec<String> = gateways.iter().map(|it| it.url()).collect();
     client_of(&urls, transport, clock)
 }
 
-pub fn client_of(urls: &[String], transport: Transport, clock: &Arc<TestClock>) -> Trustless {
+pub(crate) fn client_of(urls: &[String], transport: Transport, clock: &Arc<TestClock>) -> Trustless {
     let settings = Settings::new("trustless", serde_json::Value::Null, clock.clone());
     let client = Client::new(&ClientOptions::new(&settings)).unwrap();
     let endpoints = urls.iter().map(|url| Endpoint::parse(url, Plain::Loopback).unwrap()).collect();
@@ -64,7 +64,7 @@ pub fn client_of(urls: &[String], transport: Transport, clock: &Arc<TestClock>) 
 }
 
 /// Reads all of a range.
-pub async fn read(client: &Trustless, cid: &Cid, range: Option<ByteRange>) -> Result<Bytes> {
+pub(crate) async fn read(client: &Trustless, cid: &Cid, range: Option<ByteRange>) -> Result<Bytes> {
     let found = client.file(cid, range).await?;
     let frames: Vec<Bytes> = found.body.try_collect().await?;
     let all: Bytes = frames.concat().into();
@@ -73,7 +73,7 @@ pub async fn read(client: &Trustless, cid: &Cid, range: Option<ByteRange>) -> Re
 }
 
 /// Carries `work` on, and moves the clock to whoever sleeps first whenever it stands still.
-pub async fn drive<T>(clock: &TestClock, work: impl Future<Output = T>) -> T {
+pub(crate) async fn drive<T>(clock: &TestClock, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     loop {
         tokio::select! {

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// One step of an answer.
 #[derive(Debug, Clone)]
-pub enum Act {
+pub(crate) enum Act {
     /// Sends these bytes.
     Say(Vec<u8>),
     /// Reads so many bytes of the request's body.
@@ -23,25 +23,25 @@ pub enum Act {
     Hold,
 }
 
-pub fn say(text: impl Into<Vec<u8>>) -> Act {
+pub(crate) fn say(text: impl Into<Vec<u8>>) -> Act {
     Act::Say(text.into())
 }
 
 /// A whole answer with a length.
-pub fn answer(status: &str, headers: &str, body: &str) -> Vec<Act> {
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> Vec<Act> {
     vec![say(format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len()))]
 }
 
 /// A running peer.
-pub struct Peer {
-    pub port: u16,
+pub(crate) struct Peer {
+    pub(crate) port: u16,
     heads: Arc<Mutex<Vec<String>>>,
     bodies: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Peer {
     /// Answers every request by `script`, which is given its head.
-    pub async fn start(script: impl Fn(&str) -> Vec<Act> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&str) -> Vec<Act> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (heads, bodies) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Vec<u8>>>::default());
@@ -55,40 +55,40 @@ impl Peer {
     }
 
     /// The address, below which `path` lies.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    pub fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint::parse(&self.url(""), Plain::Loopback).unwrap()
     }
 
-    pub fn get(&self, path: &str) -> Request {
+    pub(crate) fn get(&self, path: &str) -> Request {
         Request::new(Method::GET, self.url(path).parse().unwrap())
     }
 
     /// With a bearer token that is for this peer.
-    pub fn with_token(&self, request: Request) -> Request {
+    pub(crate) fn with_token(&self, request: Request) -> Request {
         let endpoint = self.endpoint().with_auth(Auth::Bearer("canary".to_owned().into()));
         Request { credential: endpoint.credential().cloned(), ..request }
     }
 
     /// The heads of all requests so far, in lower case.
-    pub fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 
     /// What was read of bodies so far.
-    pub fn body(&self) -> Vec<u8> {
+    pub(crate) fn body(&self) -> Vec<u8> {
         self.bodies.lock().unwrap().clone()
     }
 }
 
-pub fn options() -> ClientOptions {
+pub(crate) fn options() -> ClientOptions {
     ClientOptions::new(&Settings::new("wire", serde_json::Value::Null, Arc::new(TestClock::default())))
 }
 
-pub fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::new(&options()).unwrap()
 }
 
