@@ -3,14 +3,17 @@
 
 mod common;
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use backend_core::{
-    Backend, Content, Effect, ErrorKind, Evidence, Exposure, GetOptions, ListOptions, Locator, Pin, Power, Removal,
-    RemoveOptions,
+    AddOptions, Backend, Content, Effect, ErrorKind, Evidence, Exposure, GetOptions, ListOptions, Locator, Pin, Power,
+    Removal, RemoveOptions,
 };
 use backend_testkit::kubo::{Blocks, Kubo, Lie};
-use backend_testkit::{LEAF, random, small, tree};
+use backend_testkit::{Gate, LEAF, random, small, tree};
 use bytes::Bytes;
 use common::{add, dag, file, listed, open, read, stat};
 use futures::TryStreamExt;
@@ -210,6 +213,34 @@ async fn blocks_that_were_collected_before_the_pin_are_sent_again_by_who_retries
     let err = common::add_named(&node, &random("collected", 10), "n").await.unwrap_err();
     assert_eq!((err.kind(), err.effect()), (ErrorKind::Unavailable, Effect::None));
     assert!(kubo.pins().is_empty());
+}
+
+/// Kubo writes 128 blocks at a time, so that some of what was broken off are there.
+#[tokio::test]
+async fn what_was_broken_off_has_no_root_and_no_pin() {
+    let (kubo, node) = start().await;
+    let frames: Vec<Bytes> = random("broken off", 400_000).open_all().await.unwrap().try_collect().await.unwrap();
+    let bytes = Bytes::from(frames.concat());
+    let (_, _, content) = file(&profile::Profile { chunk: 1024, ..profile::UNIXFS_V1_2025 }, &bytes);
+    let (held, gate) = Gate::before_the_end(&content);
+    {
+        let opts = AddOptions::default();
+        let mut adding = pin!(node.add(&held, &opts));
+        let answer = poll_fn(|context| match adding.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => gate.poll_reached(context).map(|()| None),
+        });
+        assert!(answer.await.is_none(), "it answered before it had everything");
+        while kubo.blocks().count() == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    gate.open();
+    assert!(kubo.pins().is_empty() && !kubo.blocks().has(content.cid()), "{:?}", kubo.pins());
+    let err = read(&node, content.cid(), &GetOptions::default()).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::NotFound);
+    assert_eq!(add(&node, &content).await.unwrap().existed, Some(false));
+    assert_eq!(read(&node, content.cid(), &GetOptions::default()).await.unwrap(), bytes);
 }
 
 /// Thirty folders, each with the next one in it twice: a few kilobytes that stand for a thousand million visits.
