@@ -1,5 +1,5 @@
 module seaweedfs-build
 
-go 1.26.5
+go 1.26.6
 
 require github.com/seaweedfs/seaweedfs v0.0.0-20261109003541-7506e5f91cd6
