@@ -11,16 +11,21 @@ use super::rpc::{Does, Node, lines};
 use crate::car::Upload;
 use crate::error;
 
+/// Content from here on is pinned by a command of its own, which tells how far it is: in bytes, some 60,000 blocks.
+const LONG_WALK: u64 = 64 << 30;
 /// The most roots that an answer may tell.
 const MAX_ROOTS: usize = 16;
 
 impl Node {
     /// Sends all of `content` and pins it, by this name if one is given. Every block was hashed by the node when this is `Ok`.
     pub(crate) async fn import(&self, content: &Content, named: Option<&str>, progress: &Progress) -> Result<()> {
-        let Some(named) = name(named) else { return self.send_car(content, true, progress).await };
-        // An import cannot give a name, and a second pin would be set over the first.
+        let named = name(named);
+        if named.is_none() && content.len() < LONG_WALK {
+            return self.send_car(content, true, progress).await;
+        }
+        // An import cannot give a name, a second pin would be set over the first, and while an import pins it says nothing.
         self.send_car(content, false, progress).await?;
-        let pinned = self.pin(content.cid(), Some(named), &Progress::new()).await;
+        let pinned = self.pin(content.cid(), named, progress).await;
         pinned.map_err(|err| match err.kind() {
             ErrorKind::NotFound => error::collected(err),
             _ => err,

@@ -100,7 +100,8 @@ impl Node {
             let query = [("arg", text.as_str()), ("recursive", "true")];
             match self.send(self.request("pin/rm", &query, Does::Change)?).await {
                 Ok(response) => {
-                    let _ = lines(response).try_collect::<Vec<_>>().await?;
+                    let mut lines = lines(response);
+                    while lines.try_next().await?.is_some() {}
                     was = true;
                 }
                 Err(err) if err.kind() == backend_core::ErrorKind::NotFound => {}
@@ -130,11 +131,13 @@ impl Node {
         let text = address::text(cid);
         let query = [("arg", text.as_str()), ("offline", "true"), ("progress", "true")];
         let mut lines = lines(self.ask("dag/stat", &query).await?);
-        let mut told = false;
+        let mut told = None;
         while let Some(line) = lines.try_next().await? {
-            told |= line.total_size.is_some();
-            progress.alive();
+            if told < line.total_size {
+                progress.alive();
+                told = line.total_size;
+            }
         }
-        if told { Ok(()) } else { Err(error::strange("it does not say how much there is")) }
+        told.map(|_| ()).ok_or_else(|| error::strange("it does not say how much there is"))
     }
 }

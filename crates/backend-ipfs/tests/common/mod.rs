@@ -89,6 +89,19 @@ pub(crate) async fn every_case(node: &Arc<dyn Backend>) {
     a_tree_of_other_leaves_is_refused(node).await;
     what_is_released_can_be_stored_again(node).await;
     what_is_there_can_be_pinned(node).await;
+    content_that_is_its_name_is_pinned_too(node).await;
+}
+
+/// An identity CID: there is no block to send.
+async fn content_that_is_its_name_is_pinned_too(node: &Arc<dyn Backend>) {
+    for (text, bytes) in [("bafkqaa3bmjrq", "abc"), ("bafkqaaa", "")] {
+        let cid = address::parse(text).unwrap();
+        let content = Content::file(cid, bytes.len() as u64, Dag::empty(), small(bytes).source().clone());
+        add(node, &content).await.unwrap();
+        assert_eq!(read(node, &cid, &GetOptions::default()).await.unwrap(), bytes);
+        assert_eq!(stat(node, &cid).await.unwrap().size, Some(bytes.len() as u64));
+        assert_eq!(node.remove(&Locator::new(cid), &RemoveOptions::default()).await.unwrap(), Removal::Released);
+    }
 }
 
 async fn what_was_hashed_is_attested(node: &Arc<dyn Backend>) {
