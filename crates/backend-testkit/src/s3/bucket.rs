@@ -99,8 +99,8 @@ impl Bucket {
         let Some(id) = id else {
             return self.newest(key).ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."));
         };
-        let versions = self.keys.get(key).ok_or_else(|| no_version())?;
-        versions.iter().find(|version| version.id == id).ok_or_else(|| no_version())
+        let versions = self.keys.get(key).ok_or_else(no_version)?;
+        versions.iter().find(|version| version.id == id).ok_or_else(no_version)
     }
 
     /// Puts a version on top, in place of an older one of the same id.

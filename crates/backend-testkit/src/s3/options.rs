@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::fixture::CANARY;
 
 /// The smallest part that AWS takes, but for the last (S3 API, multipart upload limits).
-pub const MIN_PART_BYTES: u64 = 5 << 20;
+const MIN_PART_BYTES: u64 = 5 << 20;
 
 /// What kind of provider the server is. The default is AWS.
 #[derive(Debug, Clone)]

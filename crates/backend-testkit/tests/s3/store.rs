@@ -110,7 +110,7 @@ async fn parts_become_one_in_memory_and_on_disk() {
         let (id, list) = begun(&server, "k", &slices).await;
         assert_eq!((server.uploads(), server.object("k")), (1, None));
         let done = complete(&server, "k", &id, &list, &[]).await;
-        let md5s: Vec<u8> = parts.iter().flat_map(|part| Md5::digest(part)).collect();
+        let md5s: Vec<u8> = parts.iter().flat_map(Md5::digest).collect();
         let digest: String = Md5::digest(&md5s).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(done.tag("ETag").unwrap().replace("&quot;", "\""), format!("\"{digest}-3\""));
         assert_eq!((server.uploads(), server.object("k").unwrap()), (0, parts.concat().into()));
