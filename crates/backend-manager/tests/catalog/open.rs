@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use backend_core::ErrorKind;
-use backend_manager::catalog::{Catalog, meta, schema};
+use backend_manager::catalog::facts::{self, FactsRow};
+use backend_manager::catalog::{BackendNumber, Catalog, meta, schema};
 use rusqlite::Connection;
 
-use crate::bed::{Bed, content};
+use crate::bed::{Bed, NOW, content};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -32,6 +33,32 @@ fn foreign_files_are_refused() {
     check(&format!("{ours}; INSERT INTO meta VALUES ('schema', '999')"), ErrorKind::InvalidConfig, "newer ipfs-kit");
     check(&format!("{ours}; INSERT INTO meta VALUES ('schema', 'x')"), ErrorKind::InvalidConfig, "no known schema");
     check(ours, ErrorKind::InvalidConfig, "no known schema");
+}
+
+#[tokio::test]
+async fn a_catalog_of_schema_1_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.db");
+    let rows = "INSERT INTO meta VALUES ('schema', '1'), ('catalog_id', 'x'), ('epoch', '0'), ('armed', '1');
+        INSERT INTO backends (id, name, kind, domain) VALUES (7, 'usb', 'local', 'usb')";
+    let first = include_str!("../../src/catalog/schema.sql");
+    Connection::open(&path).unwrap().execute_batch(&format!("{first};{rows}")).unwrap();
+    let usb = BackendNumber::new(7);
+    let row = FactsRow { fingerprint: "f".into(), facts: serde_json::json!({ "versions": true }), learnt_at: NOW };
+    for again in [false, true] {
+        let catalog = Catalog::open(&path).unwrap();
+        let (found, version) =
+            catalog.read(move |conn| Ok((facts::find(conn, usb)?, meta::get(conn, "schema")?))).await.unwrap();
+        assert_eq!((found, version.as_deref()), (again.then(|| row.clone()), Some("2")));
+        let row = row.clone();
+        catalog.write(move |conn| facts::put(conn, usb, &row)).await.unwrap();
+    }
+    let catalog = Catalog::open(&path).unwrap();
+    let large = FactsRow { facts: serde_json::json!("x".repeat(4096)), ..row.clone() };
+    let refused = catalog.write(move |conn| facts::put(conn, usb, &large)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    let nobody = catalog.write(move |conn| facts::put(conn, BackendNumber::new(8), &row)).await.unwrap_err();
+    assert_eq!(nobody.kind(), ErrorKind::Precondition);
 }
 
 #[test]
