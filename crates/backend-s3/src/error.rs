@@ -131,6 +131,7 @@ pub(crate) fn meaning(code: Option<&str>, status: u16) -> (ErrorKind, &'static s
     }
     match STATUSES.iter().find(|row| row.0 == status) {
         Some(row) => (row.1, row.2),
+        None if status < 300 => (ErrorKind::Unavailable, "the answer cannot be read"),
         None if 500 <= status => (ErrorKind::Unavailable, "the service cannot serve now"),
         None => (ErrorKind::Internal, "the service answers something unexpected"),
     }

@@ -110,7 +110,8 @@ fn answered(act: Act, now: SystemTime, code: Option<&str>, raw: &HttpResponse) -
         message = format!("{}: {}", act.what, skew(now, raw));
     }
     let is_refusal = kind == ErrorKind::Unsupported || (kind == ErrorKind::RateLimited && code.is_some());
-    let lost = act.changes && 500 <= status && !is_refusal;
+    let is_doubtful = 500 <= status || (status < 300 && kind != ErrorKind::Precondition);
+    let lost = act.changes && is_doubtful && !is_refusal;
     let mut error = Error::new(kind, message).with_effect(if lost { Effect::Unknown } else { Effect::None });
     let is_conflict = matches!(code, Some("InvalidObjectState"));
     error = match pause(raw).filter(|_| matches!(kind, ErrorKind::RateLimited | ErrorKind::Unavailable)) {

@@ -1,6 +1,8 @@
 //! Hooks in the SDK: our clock, a bound on what an answer may hold, a payload's hash that is known beforehand.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
 use aws_credential_types::provider::error::CredentialsError;
@@ -15,6 +17,8 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_types::body::SdkBody;
 use backend_core::Clock;
+use bytes::Bytes;
+use http_body::{Body, Frame};
 use http_body_util::Limited;
 
 /// The most bytes of an answer that is not content: a page of 1000 keys of 1024 bytes, each letter escaped, has 6 MiB.
@@ -58,13 +62,60 @@ impl Intercept for Bounded {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let is_content = config.load::<Metadata>().is_some_and(|it| it.name() == "GetObject");
+        let operation = config.load::<Metadata>().map(Metadata::name).unwrap_or_default();
         let response = context.response_mut();
-        if !(is_content && response.status().is_success()) {
-            let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-            *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, MAX_ANSWER));
+        if operation == "GetObject" && response.status().is_success() {
+            return Ok(());
         }
+        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+        let bounded = Limited::new(body, MAX_ANSWER);
+        *response.body_mut() = match ROOTS.iter().find(|row| row.0 == operation) {
+            Some((_, found, wanted)) => SdkBody::from_body_1_x(Renamed { inner: bounded, found, wanted, begun: false }),
+            None => SdkBody::from_body_1_x(bounded),
+        };
         Ok(())
+    }
+}
+
+/// Operations, the root element that some services answer with (moto, and what is built on it), and the one that the S3 API names. The SDK reads
+/// no other; what lies within is the same.
+const ROOTS: &[(&str, &str, &str)] = &[
+    ("GetBucketVersioning", "<GetBucketVersioningResponse", "<VersioningConfiguration"),
+    ("ListParts", "<ListPartsResponse", "<ListPartsResult"),
+];
+
+/// An answer whose root element has its right name.
+struct Renamed {
+    inner: Limited<SdkBody>,
+    found: &'static str,
+    wanted: &'static str,
+    begun: bool,
+}
+
+impl Body for Renamed {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.get_mut();
+        let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
+        if std::mem::replace(&mut this.begun, true) {
+            return Poll::Ready(frame);
+        }
+        Poll::Ready(
+            frame.map(|frame| frame.map(|frame| frame.map_data(|data| renamed(&data, this.found, this.wanted)))),
+        )
+    }
+}
+
+/// The first frame of an answer, which holds its root.
+fn renamed(data: &Bytes, found: &str, wanted: &str) -> Bytes {
+    match std::str::from_utf8(data) {
+        Ok(text) if text.contains(found) => {
+            let end = (found.replacen('<', "</", 1), wanted.replacen('<', "</", 1));
+            text.replacen(found, wanted, 1).replacen(&end.0, &end.1, 1).into_bytes().into()
+        }
+        _ => data.clone(),
     }
 }
 

@@ -256,13 +256,18 @@ pub(super) fn quoted(etag: &str) -> Result<String> {
     }
 }
 
+/// No object is larger, and some services count in signed numbers.
+const LAST: u64 = i64::MAX as u64;
+
 /// The `Range` header; both ends are included there.
 fn header(range: ByteRange) -> Result<String> {
     let empty = || Error::new(ErrorKind::InvalidRange, format!("the range {range} asks for nothing"));
     match range {
-        ByteRange::Bounded(start, end) if start < end => Ok(format!("bytes={start}-{}", end - 1)),
-        ByteRange::From(start) => Ok(format!("bytes={start}-")),
-        ByteRange::Last(n) if 0 < n => Ok(format!("bytes=-{n}")),
+        ByteRange::Bounded(start, end) if start < end => {
+            Ok(format!("bytes={}-{}", start.min(LAST), (end - 1).min(LAST)))
+        }
+        ByteRange::From(start) => Ok(format!("bytes={}-", start.min(LAST))),
+        ByteRange::Last(n) if 0 < n => Ok(format!("bytes=-{}", n.min(LAST))),
         _ => Err(empty()),
     }
 }
@@ -312,6 +317,7 @@ mod tests {
         assert_eq!(header(ByteRange::Bounded(2, 5)).unwrap(), "bytes=2-4");
         assert_eq!(header(ByteRange::From(7)).unwrap(), "bytes=7-");
         assert_eq!(header(ByteRange::Last(3)).unwrap(), "bytes=-3");
+        assert_eq!(header(ByteRange::Bounded(1, u64::MAX)).unwrap(), format!("bytes=1-{LAST}"));
         for range in [ByteRange::Bounded(3, 3), ByteRange::Bounded(4, 3), ByteRange::Last(0)] {
             assert_eq!(header(range).unwrap_err().kind(), ErrorKind::InvalidRange);
         }

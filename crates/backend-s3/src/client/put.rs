@@ -76,27 +76,27 @@ impl Client {
             keeper.save(&token.seal()?, Some(at), 0).await?;
         }
         let digest = body::digest_of(content);
-        let etag = self.put(key, content, opts, kept, digest.as_ref()).await?;
+        let signed = digest.as_ref().filter(|_| self.learnt.sha256).map(hex);
+        let etag = self.put(key, content, opts, kept, (digest.as_ref(), signed)).await?;
         let compared = digest.filter(|_| self.learnt.sha256);
         let evidence = if compared.is_some() { Evidence::Attested } else { Evidence::Acknowledged };
         let digests = compared.into_iter().map(|value| Digest { kind: DigestKind::Sha256, value }).collect();
         Ok(Metadata { digests, etag, ..stored(at, content, opts, kept, evidence) })
     }
 
-    /// The etag of what was put. With a digest the service is given the chance to refuse other bytes: in the signature, which every service that
-    /// checks signatures compares, and as a checksum where the provider takes them.
+    /// The etag of what was put. With a digest the service is given the chance to refuse other bytes: as a checksum where the provider takes them, and
+    /// by the second text in the signature, which services that check signatures compare, and answer well where a probe has seen it.
     pub(super) async fn put(
         &self,
         key: &str,
         content: &Content,
         opts: &AddOptions,
         kept: &Kept,
-        digest: Option<&Bytes>,
+        (digest, signed): (Option<&Bytes>, Option<String>),
     ) -> Result<Option<String>> {
         let when = When::of(&opts.condition)?;
         let is_sent = self.rules.checksum == Checksum::WhenSupported;
         let sha256 = digest.filter(|_| is_sent).map(|digest| BASE64.encode(digest));
-        let signed = digest.map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
         let algorithm = (is_sent && sha256.is_none()).then_some(ChecksumAlgorithm::Crc64Nvme);
         let (when, sha256, signed, algorithm) = (&when, &sha256, &signed, &algorithm);
         let attempt = |sdk: aws_sdk_s3::Client| async move {
@@ -121,6 +121,11 @@ impl Client {
             Err(failed) => Err(by_condition(&opts.condition, failed)),
         }
     }
+}
+
+/// As a signature wants a payload's SHA-256.
+pub(super) fn hex(digest: &Bytes) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is known of content that was just stored.
