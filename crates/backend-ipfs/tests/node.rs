@@ -177,6 +177,19 @@ async fn a_block_that_is_not_itself_is_never_given_away() {
 }
 
 #[tokio::test]
+async fn a_leaf_of_another_length_is_never_part_of_a_file() {
+    let (kubo, node) = start().await;
+    let content = random("short", 2 * LEAF);
+    add(&node, &content).await.unwrap();
+    let leaf = *kubo.blocks().cids().iter().find(|cid| cid.codec() == 0x55).unwrap();
+    for len in [0, LEAF - 1, LEAF + 1] {
+        kubo.blocks().put(&leaf, vec![7; len as usize]);
+        let err = read(&node, content.cid(), &GetOptions::default()).await.unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Integrity, "{len}");
+    }
+}
+
+#[tokio::test]
 async fn a_pin_of_the_old_version_is_the_same_content() {
     let (kubo, node) = start().await;
     let (entry, nodes, content) = file(&profile::UNIXFS_V0_2015, &Bytes::from(vec![7; 300_000]));
@@ -203,7 +216,7 @@ async fn equal_leaves_are_one_block() {
     let (kubo, node) = start().await;
     let (_, _, content) = file(&profile::UNIXFS_V1_2025, &Bytes::from(vec![0; 9 << 20]));
     add(&node, &content).await.unwrap();
-    assert_eq!(kubo.blocks().count(), 2, "a root and one leaf");
+    assert_eq!((kubo.taken(), kubo.blocks().count()), (2, 2), "a root and one leaf");
 }
 
 #[tokio::test]

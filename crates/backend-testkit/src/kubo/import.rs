@@ -8,7 +8,7 @@ use ipld::{Block, Cid, Error, address};
 use serde_json::json;
 
 use super::answer::Answer;
-use super::rpc::{Lie, State};
+use super::rpc::{Lie, State, lock};
 use super::wire::{Head, Wire};
 
 /// Blocks that Kubo writes at once; those of a batch that was begun are lost with the connection.
@@ -74,6 +74,7 @@ impl State {
     }
 
     fn conclude(&self, mut import: Import, head: &Head, lie: Option<&Lie>) -> Answer {
+        *lock(&self.taken) += import.blocks;
         if let Some(failure) = import.failure {
             return Answer::Failed(failure);
         }

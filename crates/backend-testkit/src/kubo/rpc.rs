@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) pins: Mutex<BTreeMap<String, Pin>>,
     lies: Mutex<HashMap<String, VecDeque<Lie>>>,
     asked: Mutex<Vec<String>>,
+    /// Blocks that imports took, repeated ones too.
+    pub(super) taken: Mutex<u64>,
     authorization: Option<String>,
     peer: String,
 }
@@ -98,6 +100,7 @@ impl Kubo {
             pins: Mutex::default(),
             lies: Mutex::default(),
             asked: Mutex::default(),
+            taken: Mutex::default(),
             authorization: authorization.map(str::to_owned),
             peer: format!("12D3KooW{}", address.port()),
         });
@@ -136,6 +139,11 @@ impl Kubo {
     /// What was asked so far, each with its query: `pin/ls?arg=…`. Forgotten with that.
     pub fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.state.asked))
+    }
+
+    /// How many blocks imports took, those that were there too.
+    pub fn taken(&self) -> u64 {
+        *lock(&self.state.taken)
     }
 
     /// Pins what is there recursively, under exactly this text, as somebody else would.
