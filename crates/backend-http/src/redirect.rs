@@ -63,3 +63,51 @@ fn follows(request: &Request, status: StatusCode) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use backend_core::{ErrorKind, Secret};
+
+    use super::*;
+    use crate::auth::{Auth, Credential};
+
+    fn step(from: &str, to: &str, is_socket: bool) -> Result<Option<Request>> {
+        let url: url::Url = from.parse().unwrap();
+        let credential = Credential::new(Origin::of(&url).unwrap(), Auth::Bearer(Secret::new("canary")));
+        let request = Request { credential: Some(credential), ..Request::new(Method::GET, url) };
+        let headers = [(LOCATION, to.parse().unwrap())].into_iter().collect();
+        next(&request, StatusCode::FOUND, &headers, is_socket)
+    }
+
+    #[test]
+    fn papers_go_with_the_origin_alone() {
+        let cases = [
+            ("https://a.example/x", "/y", "https://a.example/y", true),
+            ("https://a.example/x/", "y?z#f", "https://a.example/x/y?z", true),
+            ("https://a.example/x", "//A.example:443/y", "https://a.example/y", true),
+            ("https://a.example/x", "https://a.example:444/y", "https://a.example:444/y", false),
+            ("https://a.example/x", "https://b.a.example/y", "https://b.a.example/y", false),
+            ("https://a.example/x", "https://me:pw@b.example/", "https://b.example/", false),
+            ("http://a.example/x", "https://a.example/y", "https://a.example/y", false),
+        ];
+        for (from, to, wanted, keeps) in cases {
+            let next = step(from, to, false).unwrap().unwrap();
+            assert_eq!((next.url.as_str(), next.credential.is_some()), (wanted, keeps), "{to}");
+        }
+    }
+
+    #[test]
+    fn nobody_goes_down_or_away() {
+        for (to, is_socket) in [
+            ("http://a.example/y", false),
+            ("http://b.example/", false),
+            ("file:///etc/passwd", false),
+            ("data:text/plain,x", false),
+            ("https://", false),
+            ("https://b.example/", true),
+        ] {
+            assert_eq!(step("https://a.example/x", to, is_socket).unwrap_err().kind(), ErrorKind::Internal, "{to}");
+        }
+        assert!(step("https://a.example/x", "/y", true).unwrap().is_some());
+    }
+}

@@ -75,6 +75,15 @@ async fn a_refusals_body_is_read_in_bounds() {
 }
 
 #[tokio::test]
+async fn words_that_a_leaf_takes_out_of_a_body_are_cleaned_too() {
+    let peer = Peer::start(|_| answer("500 No", "", "{\"Message\":\"token canary\"}")).await;
+    let refusal = client().send(peer.with_token(peer.get("/"))).await.unwrap().refusal().await;
+    let err = refusal.error_saying(ErrorKind::NotFound, "token canary\n");
+    assert_eq!((err.kind(), err.message().ends_with("with 500: token ***")), (ErrorKind::NotFound, true), "{err}");
+    assert!(!format!("{refusal:?}").contains("canary"));
+}
+
+#[tokio::test]
 async fn answers_in_memory_are_bounded() {
     for headers in ["", "Transfer-Encoding: chunked\r\n"] {
         let peer = Peer::start(move |_| match headers {
