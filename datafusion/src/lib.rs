@@ -87,12 +87,7 @@ impl old::ObjectStore for Bridge {
         Ok(old::ListResult { common_prefixes, objects })
     }
 
-    async fn copy_opts(
-        &self,
-        from: &old::path::Path,
-        to: &old::path::Path,
-        opts: old::CopyOptions,
-    ) -> old::Result<()> {
+    async fn copy_opts(&self, from: &old::path::Path, to: &old::path::Path, opts: old::CopyOptions) -> old::Result<()> {
         let mode = match opts.mode {
             old::CopyMode::Overwrite => new::CopyMode::Overwrite,
             old::CopyMode::Create => new::CopyMode::Create,

@@ -52,9 +52,7 @@ pub(crate) fn put(opts: old::PutOptions) -> old::Result<new::PutOptions> {
     let mode = match opts.mode {
         old::PutMode::Overwrite => new::PutMode::Overwrite,
         old::PutMode::Create => new::PutMode::Create,
-        old::PutMode::Update(it) => {
-            new::PutMode::Update(new::UpdateVersion { e_tag: it.e_tag, version: it.version })
-        }
+        old::PutMode::Update(it) => new::PutMode::Update(new::UpdateVersion { e_tag: it.e_tag, version: it.version }),
     };
     let attributes = attributes_in(&opts.attributes)?;
     Ok(new::PutOptions { mode, attributes, extensions: opts.extensions, ..Default::default() })
