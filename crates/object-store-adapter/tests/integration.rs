@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use backend_core::{Backend, Settings};
 use backend_layers::{Gates, Operational, SystemClock, stack};
+use backend_testkit::s3::{FakeS3, Options, Versions};
 use object_store::integration as suite;
 use object_store_adapter::BackendStore;
 use serde_json::{Value, json};
@@ -13,6 +14,13 @@ use serde_json::{Value, json};
 struct Room {
     store: BackendStore,
     _folder: Option<tempfile::TempDir>,
+    _server: Option<Arc<FakeS3>>,
+}
+
+impl Room {
+    fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { store: BackendStore::new(backend).unwrap(), _folder: None, _server: None }
+    }
 }
 
 fn settings(connection: Value) -> Settings {
@@ -24,12 +32,11 @@ fn layered(leaf: Arc<dyn Backend>) -> Arc<dyn Backend> {
 }
 
 async fn memory() -> Room {
-    Room { store: BackendStore::new(backend_memory::open(settings(Value::Null)).unwrap()).unwrap(), _folder: None }
+    Room::new(backend_memory::open(settings(Value::Null)).unwrap())
 }
 
 async fn versions() -> Room {
-    let leaf = backend_memory::open(settings(json!({ "versions": true }))).unwrap();
-    Room { store: BackendStore::new(layered(leaf)).unwrap(), _folder: None }
+    Room::new(layered(backend_memory::open(settings(json!({ "versions": true }))).unwrap()))
 }
 
 fn folder(labels: &str) -> (Arc<dyn Backend>, Option<tempfile::TempDir>) {
@@ -40,12 +47,35 @@ fn folder(labels: &str) -> (Arc<dyn Backend>, Option<tempfile::TempDir>) {
 
 async fn local() -> Room {
     let (leaf, folder) = folder("auto");
-    Room { store: BackendStore::new(leaf).unwrap(), _folder: folder }
+    Room { _folder: folder, ..Room::new(leaf) }
 }
 
 async fn local_stack() -> Room {
     let (leaf, folder) = folder("sidecar");
-    Room { store: BackendStore::new(layered(leaf)).unwrap(), _folder: folder }
+    Room { _folder: folder, ..Room::new(layered(leaf)) }
+}
+
+/// A bucket of a server of its own, opened with what a probe has learnt of it.
+async fn bucket(options: Options, more: Value) -> (Arc<dyn Backend>, Option<Arc<FakeS3>>) {
+    let server = FakeS3::start(options).await.unwrap();
+    let opts = server.options();
+    let mut connection = json!({ "endpoint_url": server.endpoint(), "bucket": opts.bucket });
+    connection.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    let mut settings = settings(connection);
+    settings.credentials = json!({ "access_key_id": opts.access_key, "secret_access_key": opts.secret_key });
+    settings.learnt = backend_s3::open(settings.clone()).unwrap().probe().await.unwrap();
+    (backend_s3::open(settings).unwrap(), Some(server))
+}
+
+async fn s3() -> Room {
+    let (leaf, server) = bucket(Options::default(), json!({ "provider": "aws", "path_style": true })).await;
+    Room { _server: server, ..Room::new(leaf) }
+}
+
+async fn s3_versions_stack() -> Room {
+    let options = Options { versions: Versions::On, max_keys: 7, ..Options::default() };
+    let (leaf, server) = bucket(options, json!({ "provider": "minio", "prefix": "some/where" })).await;
+    Room { _server: server, ..Room::new(layered(leaf)) }
 }
 
 /// The functions that apply, each on a store of its own.
@@ -146,4 +176,4 @@ macro_rules! all {
     )*};
 }
 
-all!(memory, versions, local, local_stack);
+all!(memory, versions, local, local_stack, s3, s3_versions_stack);
