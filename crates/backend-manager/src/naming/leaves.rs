@@ -184,3 +184,71 @@ fn framed(frames: ByteStream) -> ByteStream {
     })
     .boxed()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use ipld::profile::UNIXFS_V1_2025;
+
+    use super::super::{How, Visitor, walk};
+    use super::*;
+
+    /// A folder of a small file, an empty one, the same two-chunk file twice in equal folders, and a link; as content.
+    async fn folder(root: &Path) -> Content {
+        for sub in ["a", "b"] {
+            std::fs::create_dir(root.join(sub)).unwrap();
+            std::fs::write(root.join(sub).join("same"), vec![7; 1_500_000]).unwrap();
+        }
+        std::fs::write(root.join("small"), "small").unwrap();
+        std::fs::write(root.join("zero"), "").unwrap();
+        std::os::unix::fs::symlink("small", root.join("link")).unwrap();
+        let how = How {
+            profile: UNIXFS_V1_2025,
+            hidden: true,
+            digests: Vec::new(),
+            progress: backend_core::Progress::new(),
+            cancelled: Arc::new(AtomicBool::new(false)),
+            spool: std::env::temp_dir(),
+        };
+        let (mut all, mut leaves) = (Vec::new(), Leaves::new(&how.spool));
+        let visitor = Visitor {
+            how,
+            found: |files: Vec<Found>| {
+                all.extend(files);
+                Ok(())
+            },
+        };
+        let tree = walk(root, visitor).unwrap();
+        leaves.note(&all).await.unwrap();
+        leaves.finish(&tree).await.unwrap()
+    }
+
+    async fn read(content: &Content, range: Range<u64>) -> Result<Vec<u8>> {
+        let frames: Vec<Bytes> = content.open(range).await?.try_collect().await?;
+        Ok(frames.concat())
+    }
+
+    #[tokio::test]
+    async fn leaves_come_in_the_order_of_the_walk_from_anywhere() {
+        let root = tempfile::tempdir().unwrap();
+        let content = folder(root.path()).await;
+        let wanted = [vec![7; 3_000_000], b"small".to_vec()].concat();
+        assert_eq!(content.len(), wanted.len() as u64);
+        for range in
+            [0..3_000_005, 0..0, 1_499_999..1_500_001, 1_048_576..1_048_577, 2_999_999..3_000_003, 3_000_005..3_000_005]
+        {
+            let part = wanted[range.start as usize..range.end as usize].to_vec();
+            assert!(read(&content, range.clone()).await.unwrap() == part, "{range:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_changed_is_not_lent() {
+        let root = tempfile::tempdir().unwrap();
+        let content = folder(root.path()).await;
+        std::fs::write(root.path().join("small"), "SMALL").unwrap();
+        assert_eq!(read(&content, 0..100).await.unwrap(), vec![7; 100], "what comes before is as it was");
+        assert_eq!(read(&content, 0..3_000_005).await.unwrap_err().kind(), ErrorKind::SourceChanged);
+    }
+}

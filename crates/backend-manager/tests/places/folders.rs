@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use backend_core::{Effect, ErrorKind, GetOptions, ListOptions, Locator, RetryAdvice};
 use backend_manager::{AddRequest, Input, Place, ReplicaState, catalog};
@@ -91,6 +92,36 @@ async fn a_folder_that_fails_claims_nothing_and_can_be_sent_again() {
     assert_eq!(room.manager.add(Input::Path(path.clone()), &request).await.unwrap_err().kind(), ErrorKind::Denied);
     let note = address::sha256(address::RAW, b"the same note");
     assert_eq!(room.copies(&note).await[0].state, ReplicaState::Planned);
+    let receipt = room.manager.add(Input::Path(path.clone()), &request).await.unwrap();
+    assert!(!receipt.is_partial(), "{receipt:?}");
+    assert_eq!(room.copies(&note).await[0].state, ReplicaState::Present);
+    assert_eq!(room.exported("x").await, files(&path));
+}
+
+/// Until something is so; a test that waits in vain for half a minute fails.
+async fn until(what: impl Fn() -> bool) {
+    let wait = async {
+        while !what() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_given_up_is_sent_again() {
+    let store = Arc::new(Faulty::new(memory("cid"), TestClock::new()));
+    let room = room(&[("c", store.clone())]).await;
+    let path = folder(room.folder.path());
+    let request = at(Place::Own, &["c"]);
+    store.rule(Verb::Add, Fault::Hang, Some(1));
+    tokio::select! {
+        answer = room.manager.add(Input::Path(path.clone()), &request) => panic!("{answer:?}"),
+        () = until(|| store.calls(Verb::Add) == 1) => {}
+    }
+    room.manager.catalog().write(|_| Ok(())).await.unwrap();
+    let note = address::sha256(address::RAW, b"the same note");
+    assert_eq!(room.copies(&note).await[0].state, ReplicaState::Uploading, "nobody knows what came of it");
     let receipt = room.manager.add(Input::Path(path.clone()), &request).await.unwrap();
     assert!(!receipt.is_partial(), "{receipt:?}");
     assert_eq!(room.copies(&note).await[0].state, ReplicaState::Present);
