@@ -93,11 +93,16 @@ pub(super) fn added(stage: &Stage, home: &Path, path: &Path) -> Result<(String, 
     let mut add = Command::new(&stage.ours);
     add.args(["add", "--json"]).arg(path).env("IPFS_KIT_HOME", home);
     let (said, cost) = once(&add, &stage.path("note"))?;
-    let receipt: serde_json::Value = serde_json::from_str(&said)
+    Ok((cid_of(&said)?, cost))
+}
+
+/// The name in the receipt that `ipfs-kit add --json` prints.
+pub(super) fn cid_of(said: &str) -> Result<String> {
+    let receipt: serde_json::Value = serde_json::from_str(said)
         .map_err(|err| Failure::new(format!("`ipfs-kit add --json` answered no JSON: {err}")))?;
     let cid = receipt.get("cid").and_then(|it| it.as_str());
     let cid = cid.ok_or_else(|| Failure::new("`ipfs-kit add --json` answered without a `cid`"))?;
-    Ok((cid.to_owned(), cost))
+    Ok(cid.to_owned())
 }
 
 pub(super) fn get(stage: &Stage) -> Result<Vec<Line>> {
