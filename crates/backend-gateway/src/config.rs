@@ -37,7 +37,8 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
 pub struct Connection {
     /// The gateways, in the order in which they are asked as long as nothing is known of them: `https://host`, below which `/ipfs/` lies. At most 32.
     pub endpoints: Vec<String>,
-    /// How files are fetched. One CAR a file takes few round trips, for gateways far away; blocks side by side are fastest from a Kubo nearby.
+    /// How files are fetched; `car` unless said otherwise. One CAR a file takes few round trips, for gateways far away; blocks side by side are
+    /// fastest from a Kubo nearby.
     #[serde(default)]
     pub transport: Fetching,
     /// How long a gateway may take to begin before a second one is asked beside it, in milliseconds.
