@@ -102,6 +102,7 @@ const CODES: &[(&[&str], ErrorKind, &str)] = &[
 /// Where there is no code: a HEAD has no body, and a proxy has another one.
 const STATUSES: &[(u16, ErrorKind, &str)] = &[
     (301, ErrorKind::InvalidConfig, "connection.region or connection.endpoint_url: the bucket is somewhere else"),
+    (302, ErrorKind::InvalidConfig, "connection.endpoint_url: the bucket is somewhere else"),
     (307, ErrorKind::InvalidConfig, "connection.endpoint_url: the bucket is somewhere else"),
     (308, ErrorKind::InvalidConfig, "connection.endpoint_url: the bucket is somewhere else"),
     (400, ErrorKind::InvalidInput, "the service does not take it"),
