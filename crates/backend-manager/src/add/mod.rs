@@ -126,16 +126,16 @@ impl Manager {
     pub async fn add(&self, input: Input, request: &AddRequest) -> Result<Receipt> {
         let is_folder = matches!(&input, Input::Path(path) if is_folder(path)?);
         fits(&request.place, is_folder)?;
-        let targets = self.targets(request).await?;
+        let targets = Box::pin(self.targets(request)).await?;
         let namer = Namer { request, spool: self.spool_folder(), digests: targets.needs() };
         match input {
-            Input::Path(path) if is_folder => self.add_tree(&path, &namer, targets).await,
+            Input::Path(path) if is_folder => Box::pin(self.add_tree(&path, &namer, targets)).await,
             Input::Path(path) => {
                 let name = request.name.clone().or_else(|| last_part(&path));
-                self.add_file(namer.path(&path).await?, name, request, targets).await
+                Box::pin(self.add_file(namer.path(&path).await?, name, request, targets)).await
             }
             Input::Stream(stream) => {
-                self.add_file(namer.stream(stream).await?, request.name.clone(), request, targets).await
+                Box::pin(self.add_file(namer.stream(stream).await?, request.name.clone(), request, targets)).await
             }
         }
     }

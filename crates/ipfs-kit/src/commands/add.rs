@@ -40,7 +40,7 @@ pub(super) async fn run(manager: &Manager, wanted: Wanted, output: &Output) -> O
             hidden: wanted.import.hidden,
             activity: activity.clone(),
         };
-        let receipt = progress::watch(output, &activity, manager.add(input(path), &request)).await?;
+        let receipt = progress::watch(output, &activity, Box::pin(manager.add(input(path), &request))).await?;
         if let Some(folder) = &receipt.embedded {
             output.remark(format_args!(
                 "no backend is configured: made a local store in {}",
