@@ -40,7 +40,7 @@ const CODES: &[(&[&str], ErrorKind, &str)] = &[
     (&["ExpiredToken", "InvalidSecurity"], ErrorKind::Unauthenticated, "the credentials have expired"),
     (&["RequestTimeTooSkewed"], ErrorKind::Unauthenticated, "the clock of this machine is wrong"),
     (&["SlowDown", "ServerBusy", "TooManyRequests"], ErrorKind::RateLimited, "the service asks to slow down"),
-    (&["NoSuchUpload", "InvalidBlockList", "InvalidPart"], ErrorKind::Unavailable, "the upload was given up meanwhile"),
+    (&["InvalidBlockList", "InvalidPart"], ErrorKind::Unavailable, "the upload was given up meanwhile"),
     (
         &["BlobImmutableDueToPolicy", "ObjectUnderActiveHold", "RetentionPolicyNotMet"],
         ErrorKind::Denied,
@@ -49,7 +49,7 @@ const CODES: &[(&[&str], ErrorKind, &str)] = &[
     (&["BlobAlreadyExists"], ErrorKind::AlreadyExists, "something is there already"),
     (&["LeaseIdMissing"], ErrorKind::Denied, "somebody holds a lease on it"),
     (&["EntityTooLarge", "RequestBodyTooLarge", "BlockCountExceedsLimit"], ErrorKind::TooLarge, "it is too large"),
-    (&["IsFolder", "BlobNotFound", "NoSuchKey"], ErrorKind::NotFound, "it is not there"),
+    (&["IsFolder", "BlobNotFound", "NoSuchKey", "NoSuchUpload"], ErrorKind::NotFound, "it is not there"),
 ];
 
 /// Statuses, for what has no code of its own.

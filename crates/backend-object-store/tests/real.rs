@@ -1,4 +1,6 @@
-//! The conformance suite on servers that others have written: Azurite, fake-gcs-server, and `rclone serve webdav`. `cargo xtask services` builds them.
+//! The conformance suite on servers that others have written: Azurite, and `rclone serve webdav`. `cargo xtask services` builds them.
+//!
+//! There is none for Google Cloud Storage: fake-gcs-server 1.56 takes no uploads by the XML API, which `object_store` speaks (400, "invalid uploadType").
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
 use std::sync::{Arc, LazyLock};
@@ -13,7 +15,6 @@ use serde_json::{Value, json};
 type Open = fn(Settings) -> Result<Arc<dyn Backend>>;
 
 static AZURITE: LazyLock<Server> = LazyLock::new(|| with_bucket(Server::azurite().unwrap()));
-static GCS: LazyLock<Server> = LazyLock::new(|| with_bucket(Server::fake_gcs().unwrap()));
 static WEBDAV: LazyLock<Server> = LazyLock::new(|| with_bucket(Server::rclone_webdav().unwrap()));
 
 fn with_bucket(server: Server) -> Server {
@@ -53,17 +54,8 @@ async fn azurite() -> Fixture {
     fixture(Objects::azure, connection, json!({ "access_key": Server::AZURE_KEY }), true).await
 }
 
-async fn gcs() -> Fixture {
-    let connection = json!({ "bucket": "suite", "base_url": GCS.url(), "prefix": folder() });
-    fixture(Objects::gcs, connection, json!({ "bearer": SECRET }), true).await
-}
-
 mod azurite {
     backend_testkit::suite!(super::azurite);
-}
-
-mod fake_gcs {
-    backend_testkit::suite!(super::gcs);
 }
 
 mod rclone {

@@ -44,7 +44,6 @@ pub(crate) struct Bucket {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     recipe: Recipe,
     /// Made when it is first needed: credentials may stand in a file, and opening reads none.
@@ -56,8 +55,15 @@ struct Shared {
     prefix: String,
 }
 
+impl std::fmt::Debug for Shared {
+    /// Without the clients: `object_store` shows their tokens.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("recipe", &self.recipe).field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
 /// Which dialect it speaks.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Store {
     Gcs(GoogleCloudStorage),
     Azure(MicrosoftAzure),
@@ -248,6 +254,8 @@ impl Service for Bucket {
 /// Azure, "Naming and Referencing Containers, Blobs, and Metadata"; GCS, "About Cloud Storage objects".
 fn refused_name(name: &str, is_azure: bool) -> Option<&'static str> {
     match is_azure {
+        // The XML of listings is read without spaces around a name.
+        _ if name.starts_with(' ') || name.ends_with(' ') => Some("begin or end with a space"),
         true if name.contains('\\') => Some("have a backslash"),
         true if name.split('/').any(|segment| segment.ends_with('.')) => {
             Some("have a dot before a slash or at the end")

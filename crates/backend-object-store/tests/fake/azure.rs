@@ -20,7 +20,7 @@ fn tag(object: &Object) -> String {
 
 pub(super) async fn answer(bucket: &Bucket, asked: Asked) -> Answer {
     let is_signed = asked.header("authorization").is_some_and(|it| it.starts_with("SharedKey devstoreaccount1:"));
-    if !is_signed || asked.header("x-ms-version").is_none() || asked.header("x-ms-date").is_none() {
+    if !is_signed || asked.header("x-ms-version").is_none() || asked.header("date").is_none() {
         return refused(StatusCode::FORBIDDEN, "AuthenticationFailed");
     }
     if asked.bucket != "suite" {

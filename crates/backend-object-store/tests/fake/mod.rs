@@ -1,6 +1,6 @@
 //! Servers in this process that speak as much of the three dialects as the leaf does, and refuse the rest.
 //!
-//! They are held against Azurite, fake-gcs-server and `rclone serve webdav` by `tests/real.rs`, which runs the same suite on those.
+//! `tests/real.rs` runs the same suite on Azurite and on `rclone serve webdav`. Google's dialect has no server of somebody else that speaks it.
 
 mod azure;
 mod bucket;

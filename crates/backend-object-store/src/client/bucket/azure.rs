@@ -17,6 +17,7 @@ use super::{Bucket, Recipe};
 use crate::error::unexpected;
 
 /// The container, for requests of our own.
+#[derive(Clone, Copy)]
 pub(super) struct Own<'a> {
     bucket: &'a Bucket,
     store: &'a MicrosoftAzure,

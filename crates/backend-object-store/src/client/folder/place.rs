@@ -73,14 +73,25 @@ impl Folder {
             let overwrite = if is_taken { "T" } else { "F" };
             let headers = [("destination", to.as_str()), ("overwrite", overwrite)];
             let asked = ("MOVE", aside);
-            let answer = self.ask(Call::write(None), "put the content in its place", asked, &headers, &[404, 409, 412]);
+            let answer =
+                self.ask(Call::write(None), "put the content in its place", asked, &headers, &[403, 404, 409, 412]);
             match answer.await?.status().as_u16() {
                 412 => {}
+                403 => return Err(self.refused_place(key).await),
                 404 | 409 => return Err(self.forget()),
                 _ => return Ok(is_taken),
             }
         }
         Err(Error::new(ErrorKind::Unavailable, "others write there all the time"))
+    }
+
+    /// Some servers call a folder that is not there forbidden (rclone).
+    async fn refused_place(&self, key: &Key) -> Error {
+        let folder = key.as_str().rsplit_once('/').map(|(folder, _)| folder).unwrap_or_default();
+        match self.find(folder).await {
+            Ok(None) => self.forget(),
+            _ => Error::new(ErrorKind::Denied, "the server does not permit to put it in its place"),
+        }
     }
 
     /// Makes `folder` and those above it.
