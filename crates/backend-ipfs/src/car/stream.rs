@@ -267,3 +267,55 @@ impl Writer {
         sent.bytes += len;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use backend_core::Dag;
+    use backend_testkit::{LEAF, random, small, tree};
+    use futures::TryStreamExt;
+    use futures::executor::block_on;
+    use ipld::car::{Decoder, Item};
+
+    use super::*;
+
+    fn upload(content: &Content) -> Upload {
+        block_on(Upload::new(content, &Progress::new())).unwrap()
+    }
+
+    #[test]
+    fn a_body_is_as_long_as_it_was_measured_and_counted() {
+        let inline = Content::file("bafkqaa3bmjrq".parse().unwrap(), 3, Dag::empty(), small("abc").source().clone());
+        let mut contents: Vec<Content> = [0, 1, LEAF, LEAF + 1, 5 * LEAF].map(|len| random("measured", len)).into();
+        contents.extend([inline, tree("measured").unwrap().0]);
+        for content in contents {
+            let Upload { len, content_type, body, receipt } = upload(&content);
+            let frames: Vec<Bytes> = block_on(body.try_collect()).unwrap();
+            let whole = frames.concat();
+            assert_eq!(len, Some(whole.len() as u64), "{content:?}");
+            let (head, tail) = around(content_type.split_once("boundary=").unwrap().1);
+            let car = whole.strip_prefix(&head[..]).and_then(|it| it.strip_suffix(&tail[..])).unwrap();
+            assert_eq!(blocks(car), receipt.counted(), "{content:?}");
+        }
+    }
+
+    fn blocks(car: &[u8]) -> (u64, u64) {
+        let mut decoder = Decoder::default();
+        decoder.feed(Bytes::copy_from_slice(car));
+        let (mut blocks, mut bytes) = (0, 0);
+        while let Some(item) = decoder.next().unwrap() {
+            if let Item::Block(block) = item {
+                (blocks, bytes) = (blocks + 1, bytes + block.data.len() as u64);
+            }
+        }
+        decoder.finish().unwrap();
+        (blocks, bytes)
+    }
+
+    #[test]
+    fn a_body_ends_when_nobody_waits_any_more() {
+        let Upload { mut body, receipt, .. } = upload(&random("left", 300_000));
+        assert!(block_on(body.try_next()).unwrap().is_some());
+        drop(receipt);
+        assert!(block_on(body.try_next()).is_err());
+    }
+}

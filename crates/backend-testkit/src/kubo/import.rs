@@ -30,6 +30,13 @@ struct Import {
 
 impl State {
     pub(super) async fn import(&self, head: &Head, wire: &mut Wire, lie: Option<&Lie>) -> Result<Answer> {
+        *lock(&self.importing) += 1;
+        let answer = self.take_form(head, wire, lie).await;
+        *lock(&self.importing) -= 1;
+        answer
+    }
+
+    async fn take_form(&self, head: &Head, wire: &mut Wire, lie: Option<&Lie>) -> Result<Answer> {
         let boundary =
             head.header("content-type").and_then(|it| it.split_once("boundary=")).map(|(_, it)| it.to_owned());
         let Some(boundary) = boundary else {

@@ -52,6 +52,8 @@ pub(super) struct State {
     asked: Mutex<Vec<String>>,
     /// Blocks that imports took, repeated ones too.
     pub(super) taken: Mutex<u64>,
+    /// Imports that were begun and are not over, by themselves or with their connection.
+    pub(super) importing: Mutex<u64>,
     authorization: Option<String>,
     peer: String,
 }
@@ -101,6 +103,7 @@ impl Kubo {
             lies: Mutex::default(),
             asked: Mutex::default(),
             taken: Mutex::default(),
+            importing: Mutex::default(),
             authorization: authorization.map(str::to_owned),
             peer: format!("12D3KooW{}", address.port()),
         });
@@ -144,6 +147,11 @@ impl Kubo {
     /// How many blocks imports took, those that were there too.
     pub fn taken(&self) -> u64 {
         *lock(&self.state.taken)
+    }
+
+    /// How many imports are under way.
+    pub fn importing(&self) -> u64 {
+        *lock(&self.state.importing)
     }
 
     /// Pins what is there recursively, under exactly this text, as somebody else would.
