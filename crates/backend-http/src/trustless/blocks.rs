@@ -10,8 +10,8 @@ use bytes::Bytes;
 use cid::Cid;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesOrdered, Stream, StreamExt};
-use ipld::Block;
 use ipld::plan::{Chunk, Plan, Step, Wrap};
+use ipld::{Block, unixfs};
 
 use super::{Inner, fault};
 
@@ -101,8 +101,29 @@ fn fetch(inner: Arc<Inner>, chunk: Chunk, range: Range<u64>) -> BoxFuture<'stati
             Wrap::Inline(bytes) => bytes.clone(),
             _ => inner.block(&chunk.cid).await?,
         };
-        let plain = chunk.unwrap(&block).map_err(fault::of_content)?;
+        let plain = plain(&chunk, block).map_err(fault::of_content)?;
         Ok(plain.slice(chunk.within(&range)))
     }
     .boxed()
+}
+
+/// The bytes in a block that was hashed when it came: `Chunk::unwrap` would hash it once more.
+fn plain(chunk: &Chunk, block: Bytes) -> ipld::Result<Bytes> {
+    let plain = match &chunk.wrap {
+        Wrap::Raw | Wrap::Inline(_) => block,
+        Wrap::Node => match unixfs::decode(&chunk.cid, &block)? {
+            unixfs::Node::Raw(data) => data,
+            unixfs::Node::File(file) if file.children.is_empty() => file.data,
+            _ => return Err(unfit(chunk)),
+        },
+    };
+    match plain.len() as u64 == chunk.len {
+        true => Ok(plain),
+        false => Err(unfit(chunk)),
+    }
+}
+
+fn unfit(chunk: &Chunk) -> ipld::Error {
+    let detail = format!("{} is not a leaf of {} bytes", chunk.cid, chunk.len);
+    ipld::Error::Malformed { format: "unixfs", detail }
 }
