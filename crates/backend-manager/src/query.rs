@@ -40,7 +40,7 @@ impl Manager {
         pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten().boxed()
     }
 
-    /// What `name` stands for now; `None` when it is no name.
+    /// What `name` stands for at present; `None` when it is no name.
     ///
     /// # Errors
     /// What the catalog answers.

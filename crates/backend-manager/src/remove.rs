@@ -43,7 +43,7 @@ impl Manager {
         let mut tally = Tally::default();
         self.remove_copies(&row, &mut tally).await?;
         if row.content.kind == ContentKind::Directory {
-            removed.kept = self.remove_children(row.number, &mut tally).await?;
+            removed.kept = self.remove_children(&row, &mut tally).await?;
         }
         removed.copies = tally.finish();
         Ok(removed)
@@ -73,7 +73,8 @@ impl Manager {
         self.catalog().read(move |conn| pins::wanted(conn, content, crate::manager::now())).await
     }
 
-    async fn remove_children(&self, parent: ContentNumber, tally: &mut Tally) -> Result<u64> {
+    async fn remove_children(&self, folder: &ContentRow, tally: &mut Tally) -> Result<u64> {
+        let (parent, root) = (folder.number, folder.content.cid);
         let (mut after, mut kept) = (None, 0);
         loop {
             let page = self
@@ -89,7 +90,9 @@ impl Manager {
             let Some((last, _)) = page.last() else { return Ok(kept) };
             after = Some(*last);
             for (child, row) in page {
-                self.let_go(child, &mut *tally).await?;
+                if let Some(row) = &row {
+                    self.let_go(root, row, tally).await?;
+                }
                 match row {
                     Some(_) if self.is_wanted(child).await? => kept += 1,
                     Some(row) => self.remove_copies(&row, tally).await?,
@@ -99,10 +102,10 @@ impl Manager {
         }
     }
 
-    /// Copies that lay within the folder, on stores that held it whole.
-    async fn let_go(&self, child: ContentNumber, tally: &mut Tally) -> Result<()> {
-        let rows = self.catalog().read(move |conn| replicas::of(conn, child)).await?;
-        for row in rows.into_iter().filter(|row| layout::folder_of(&row.replica.key).is_some()) {
+    /// Copies that lay within the folder `root`, on stores that held it whole.
+    async fn let_go(&self, root: Cid, child: &ContentRow, tally: &mut Tally) -> Result<()> {
+        let (number, key) = (child.number, layout::within(&root, &child.content.cid));
+        for row in self.catalog().read(move |conn| replicas::under(conn, number, &key)).await? {
             if self.fleet().member(&row.backend_name).await.is_ok_and(|it| it.addressing() == Addressing::Cid)
                 && self.catalog().write(move |conn| add::let_go(conn, &row.replica)).await?
             {

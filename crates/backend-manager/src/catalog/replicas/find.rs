@@ -29,6 +29,12 @@ pub fn of(conn: &Connection, content: ContentNumber) -> Result<Vec<ReplicaRow>> 
     sql::many(conn, &text, (content, sql::limit(OF_MAX)), read)
 }
 
+/// The replicas of content under one key, whatever else it lies under: one a backend.
+pub fn under(conn: &Connection, content: ContentNumber, key: &str) -> Result<Vec<ReplicaRow>> {
+    let text = select("WHERE r.content_id = ?1 AND r.key = ?2 ORDER BY r.backend_id LIMIT ?3");
+    sql::many(conn, &text, (content, key, sql::limit(OF_MAX)), read)
+}
+
 /// The next replicas of all, by content, backend and key.
 pub fn page(conn: &Connection, after: Option<&ReplicaId>, limit: usize) -> Result<Vec<ReplicaRow>> {
     let (content, backend, key) =

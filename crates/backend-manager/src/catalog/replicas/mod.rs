@@ -36,6 +36,7 @@ pub use arrows::{
 };
 pub use find::{
     Claimable, StateCursor, claimable, count, due, ending, find, of, page, page_of_backend, page_of_state, to_scrub,
+    under,
 };
 pub use intend::{Intended, Intent, Planned, Seen, holder, intend, not_overwritten, plan};
 pub use remove::{License, Spare, abandon, begin_remove, forget, leave_removal, postpone, removed, take_removal};
