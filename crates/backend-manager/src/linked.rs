@@ -10,13 +10,19 @@ use backend_ipfs as _;
 use backend_local as _;
 #[cfg(feature = "memory")]
 use backend_memory as _;
+#[cfg(feature = "object_store")]
+use backend_object_store as _;
 #[cfg(feature = "s3")]
 use backend_s3 as _;
 
 /// The types that this build must have registered, sorted.
 pub const EXPECTED: &[&str] = &[
+    #[cfg(feature = "object_store")]
+    "azure",
     #[cfg(feature = "gateway")]
     "gateway",
+    #[cfg(feature = "object_store")]
+    "gcs",
     #[cfg(feature = "ipfs")]
     "ipfs",
     #[cfg(feature = "local")]
@@ -25,4 +31,6 @@ pub const EXPECTED: &[&str] = &[
     "memory",
     #[cfg(feature = "s3")]
     "s3",
+    #[cfg(feature = "object_store")]
+    "webdav",
 ];

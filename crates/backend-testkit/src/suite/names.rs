@@ -167,7 +167,7 @@ pub(super) async fn c38_near_names_do_not_meet(subject: &Subject) -> Outcome {
         ("caf\u{e9}", "cafe\u{301}"),
         ("end", "end "),
         ("dot", "dot."),
-        ("back\\slash", "back/slash"),
+        ("back/slash", "back\\slash"),
         ("percent%41", "percentA"),
     ];
     for (first, second) in near {
