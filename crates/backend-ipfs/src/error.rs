@@ -28,7 +28,16 @@ const TEXTS: &[(&[&str], ErrorKind)] = &[
     (&["offset was past end of file", "cannot specify negative offset"], InvalidRange),
     (&["reached limit of"], RateLimited),
     (&["context deadline exceeded", "context canceled"], Timeout),
-    (&["must be run in online mode", "no connected peers", "lock is already held", "closed"], Unavailable),
+    (
+        &[
+            "must be run in online mode",
+            "no connected peers",
+            "lock is already held",
+            "use of closed",
+            "datastore closed",
+        ],
+        Unavailable,
+    ),
     (&["permission denied", "read-only file system"], Denied),
 ];
 
