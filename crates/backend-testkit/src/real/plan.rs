@@ -5,6 +5,23 @@ use std::process::Command;
 
 use super::{SECRET, Server, USER, Unready, azure, http, shelf};
 
+/// moto's own server, but for one thing: what is in memory is changed by one request after the other, once its body is there. Left to its threads, moto
+/// answers 500 to two writers of one key.
+const MOTO: &str = r#"
+import io, sys, threading
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+from werkzeug.wsgi import get_input_stream
+inner, one = DomainDispatcherApplication(create_backend_app), threading.Lock()
+def app(environ, start):
+    body = get_input_stream(environ).read()
+    environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    with one:
+        return list(inner(environ, start))
+run_simple("127.0.0.1", int(sys.argv[1]), app, threaded=True)
+"#;
+
 /// A kind of server.
 #[derive(Clone)]
 pub(super) struct Plan {
@@ -69,7 +86,7 @@ pub(super) fn s3s_fs() -> Result<Plan, Unready> {
 pub(super) fn moto() -> Result<Plan, Unready> {
     let begun = plan("moto", |server| {
         let mut command = program(server)?;
-        command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &server.port().to_string()]);
+        command.args(["-c", MOTO, &server.port().to_string()]);
         Ok(command)
     })?;
     Ok(Plan { bucket: |server, name| asked(server, &format!("PUT /{name}"), &[], ""), ..begun })
@@ -79,6 +96,8 @@ pub(super) fn rclone_s3() -> Result<Plan, Unready> {
     plan("rclone", |server| {
         let mut command = program(server)?;
         command.args(["serve", "s3", "--addr", &address(server), "--auth-key", &format!("{USER},{SECRET}")]);
+        // It would not see for five minutes what a test has put on its disk.
+        command.args(["--dir-cache-time", "0s"]);
         command.arg(server.data()).env("RCLONE_CONFIG", "");
         Ok(command)
     })
