@@ -39,7 +39,8 @@ impl old::ObjectStore for Bridge {
         data: old::PutPayload,
         opts: old::PutOptions,
     ) -> old::Result<old::PutResult> {
-        let put = self.0.put_opts(&words::path(path)?, words::payload(data), words::put(opts)?);
+        let path = words::path(path)?;
+        let put = self.0.put_opts(&path, words::payload(data), words::put(opts)?);
         put.await.map(words::put_result).map_err(words::error)
     }
 

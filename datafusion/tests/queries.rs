@@ -146,7 +146,7 @@ async fn a_spoilt_copy_never_gives_wrong_rows() {
     let len = bytes.len() as u64;
     assert!(2 << 20 < len, "{len} bytes are not several chunks");
     let to = vec!["one".to_owned(), "two".to_owned()];
-    let request = AddRequest { to, name: Some("sales/2026/0.parquet".to_owned()), ..AddRequest::default() };
+    let request = AddRequest { to, name: Some("sales/0.parquet".to_owned()), ..AddRequest::default() };
     manager.add(Input::Stream(stream::iter([Ok(bytes.into())]).boxed()), &request).await.unwrap();
 
     let store = NamespaceStore::new(manager.clone());
