@@ -72,7 +72,9 @@ fn the_defaults_are_what_an_absent_section_means() {
 fn the_schema_says_keys_and_bounds() {
     let schema = serde_json::to_value(schemars::schema_for!(Operational)).unwrap();
     let keys: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["finish_timeout", "max_connections", "max_reads", "max_writes", "retry_count", "timeout"]);
+    let wanted =
+        ["connect_timeout", "finish_timeout", "max_connections", "max_reads", "max_writes", "retry_count", "timeout"];
+    assert_eq!(keys, wanted);
     assert_eq!(schema["additionalProperties"], false);
     let timeout = &schema["properties"]["timeout"];
     assert_eq!(
