@@ -77,11 +77,12 @@ impl Intercept for Bounded {
     }
 }
 
-/// Operations, the root element that some services answer with (moto, and what is built on it), and the one that the S3 API names. The SDK reads
-/// no other; what lies within is the same.
+/// Operations, the root element that some services answer with (moto and what is built on it; rclone), and the one that the S3 API names. The SDK
+/// reads no other; what lies within is the same.
 const ROOTS: &[(&str, &str, &str)] = &[
     ("GetBucketVersioning", "<GetBucketVersioningResponse", "<VersioningConfiguration"),
     ("ListParts", "<ListPartsResponse", "<ListPartsResult"),
+    ("CreateMultipartUpload", "<InitiateMultipartUpload>", "<InitiateMultipartUploadResult>"),
 ];
 
 /// An answer whose root element has its right name.

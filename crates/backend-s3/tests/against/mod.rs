@@ -36,3 +36,11 @@ pub async fn fixture(connection: Value) -> Fixture {
         stack(leaf, &Operational::default(), &Gates::default(), Arc::new(SystemClock))
     })
 }
+
+/// Why a case fails, if it does.
+#[allow(dead_code, reason = "one of the two tests uses it")]
+pub fn failure_of<F: Future<Output = Fixture>>(name: &str, fixture: impl Fn() -> F) -> Option<String> {
+    let case = std::panic::AssertUnwindSafe(|| backend_testkit::run(name, fixture));
+    let panic = std::panic::catch_unwind(case).err()?;
+    Some(panic.downcast_ref::<String>().cloned().unwrap_or_default())
+}

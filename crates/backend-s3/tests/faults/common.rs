@@ -1,0 +1,53 @@
+//! A store on a fake server, and what every test does with it.
+
+use std::sync::Arc;
+
+use backend_core::{
+    AddOptions, Backend, ByteRange, Condition, Content, Effect, Error, ErrorKind, Evidence, Facts, GetOptions, Key,
+    ListOptions, Locator, Metadata, Power, Removal, RemoveOptions, Result, RetryAdvice, Settings, StatOptions, Write,
+};
+use backend_layers::SystemClock;
+use backend_testkit::s3::{Checksums, FakeS3, Fault, Misplaced, Operation, Options, Versions, When};
+use backend_testkit::{CANARY, Keeper, random, small};
+use bytes::Bytes;
+use futures::TryStreamExt;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+pub const MIB: u64 = 1 << 20;
+
+pub fn open(server: &FakeS3, more: Value, learnt: Facts) -> Arc<dyn Backend> {
+    let opts = server.options();
+    let mut connection = json!({ "endpoint_url": server.endpoint(), "bucket": opts.bucket });
+    connection.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    let mut settings = Settings::new("faults", connection, Arc::new(SystemClock));
+    settings.credentials = json!({ "access_key_id": opts.access_key, "secret_access_key": opts.secret_key });
+    settings.learnt = learnt;
+    backend_s3::open(settings).unwrap()
+}
+
+pub async fn started(opts: Options) -> (Arc<FakeS3>, Arc<dyn Backend>) {
+    let server = FakeS3::start(opts).await.unwrap();
+    let store = open(&server, Value::Null, Value::Null);
+    (server, store)
+}
+
+pub fn at(name: &str) -> Locator {
+    Locator::new(Key::new(name).unwrap())
+}
+
+pub async fn add(store: &Arc<dyn Backend>, name: &str, content: &Content) -> Result<Metadata> {
+    store.add(content, &AddOptions { id: Some(at(name).id), ..AddOptions::default() }).await
+}
+
+pub async fn read(store: &Arc<dyn Backend>, name: &str, opts: &GetOptions) -> Result<Vec<u8>> {
+    let frames: Vec<Bytes> = store.get(&at(name), opts).await?.body.try_collect().await?;
+    Ok(frames.concat())
+}
+
+pub fn kind<T: std::fmt::Debug>(answer: Result<T>) -> (ErrorKind, Effect) {
+    let err: Error = answer.unwrap_err();
+    assert!(!format!("{err:?}").contains(CANARY), "{err:?}");
+    (err.kind(), err.effect())
+}

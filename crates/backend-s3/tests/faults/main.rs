@@ -1,0 +1,6 @@
+//! What a service can do to us: other regions and hosts, clocks, answers that lie, connections that break, uploads that are broken off.
+#![allow(clippy::unwrap_used, reason = "a test fails by panic")]
+
+mod common;
+mod service;
+mod uploads;
