@@ -47,7 +47,7 @@ fn the_first_generation_is_read() {
         "backend_configs_2025-07",
         "
 backends/my-s3-bucket: skipped: records of what ipfs_kit_py believed to be stored: no evidence, nothing to bring in
-backend_configs/my-s3-bucket.yaml: my-s3-bucket: unsupported s3: this build has no backend of type s3; its file would say connection.bucket_name, connection.endpoint_url, connection.region, credentials.access_key_id, credentials.secret_access_key",
+backend_configs/my-s3-bucket.yaml: my-s3-bucket: failed: my-s3-bucket: connection.bucket: expected 3 to 255 letters, digits, dots, hyphens and underscores",
     );
 }
 
@@ -57,7 +57,7 @@ fn flat_files_are_read() {
         "flat_2026-02",
         "
 backends/my-fs.yaml: my-fs: config of local, on
-backends/my-s3.yaml: my-s3: unsupported s3: this build has no backend of type s3; its file would say connection.bucket_name, connection.region, credentials.access_key_id, credentials.secret_access_key",
+backends/my-s3.yaml: my-s3: config of s3, on",
     );
     let Outcome::Config(config) = &found[0].outcome else { panic!("{found:?}") };
     assert_eq!(config.connection["path"], "/srv/store");
@@ -72,15 +72,19 @@ backends/cluster.yaml: cluster: unsupported ipfs_cluster: this build has no back
 backends/gdrive.yaml: gdrive: unsupported gdrive: this build has no backend of type gdrive; its file would say connection.folder_id
 backends/github.yaml: github: unsupported github: this build has no backend of type github; its file would say connection.repo
 backends/huggingface.yaml: huggingface: unsupported huggingface: this build has no backend of type huggingface; its file would say connection.organization, connection.private
-backends/ipfs_local.yaml: ipfs_local: unsupported ipfs: this build has no backend of type ipfs; its file would say connection.api_url, connection.gateway_url
+backends/ipfs_local.yaml: ipfs_local: config of ipfs, off
+  switched off: ipfs_kit_py made this sample by itself when it found no backends
+  ipfs_local_policy.json: not enforced here: cache, replication, retention.max_retention_days, storage_quota.max_files, storage_quota.warn_threshold, traffic_quota
 backends/local_fs.yaml: local_fs: config of local, off
   switched off: ipfs_kit_py made this sample by itself when it found no backends
   local_fs_policy.json: not enforced here: cache, replication, retention.max_retention_days, storage_quota.max_files, storage_quota.warn_threshold, traffic_quota
 backends/parquet_meta.yaml: parquet_meta: unsupported parquet: it held tables about backends, and no content
-backends/s3_demo.yaml: s3_demo: unsupported s3: this build has no backend of type s3; its file would say connection.bucket_name, connection.region",
+backends/s3_demo.yaml: s3_demo: config of s3, off
+  switched off: ipfs_kit_py made this sample by itself when it found no backends
+  s3_demo_policy.json: not enforced here: cache, replication, retention.max_retention_days, storage_quota.max_files, storage_quota.warn_threshold, traffic_quota",
     );
     let config = found.iter().find_map(|it| match &it.outcome {
-        Outcome::Config(config) => Some(config),
+        Outcome::Config(config) if config.kind == "local" => Some(config),
         _ => None,
     });
     let config = config.unwrap();

@@ -29,10 +29,11 @@ fn files(fixture: &Fixture) -> Vec<String> {
 fn a_folder_is_brought_in_and_again() {
     let fixture = home(&[], &[]);
     let applied = bring_in(&fixture, &fixtures("flat_2026-02"));
-    assert_eq!(done(&applied), [("my-fs", Ok(&Done::Written))]);
+    assert_eq!(done(&applied), [("my-fs", Ok(&Done::Written)), ("my-s3", Ok(&Done::Written))]);
     let text = fixture.text("my-fs.yaml");
     assert!(text.contains("path: /srv/store"), "{text}");
-    assert_eq!(done(&bring_in(&fixture, &fixtures("flat_2026-02"))), [("my-fs", Ok(&Done::Unchanged))]);
+    let again = bring_in(&fixture, &fixtures("flat_2026-02"));
+    assert_eq!(done(&again), [("my-fs", Ok(&Done::Unchanged)), ("my-s3", Ok(&Done::Unchanged))]);
     assert_eq!(fixture.text("my-fs.yaml"), text);
 }
 
@@ -43,8 +44,12 @@ fn an_existing_backend_is_never_overwritten() {
         let text = if existing.ends_with("toml") { "type = 'local'\nconnection = { path = '/mine' }\n" } else { text };
         let fixture = home(&[(existing, text)], &[]);
         let applied = bring_in(&fixture, &fixtures("flat_2026-02"));
-        assert_eq!(done(&applied), [("my-fs", Err(ErrorKind::AlreadyExists))], "{existing}");
-        assert_eq!((files(&fixture), fixture.text(existing).as_str()), (vec![existing.to_owned()], text));
+        let expected = [("my-fs", Err(ErrorKind::AlreadyExists)), ("my-s3", Ok(&Done::Written))];
+        assert_eq!(done(&applied), expected, "{existing}");
+        let there = vec!["my-s3.yaml".to_owned(), existing.to_owned()];
+        let mut there_now = files(&fixture);
+        there_now.sort_by_key(|it| it != "my-s3.yaml");
+        assert_eq!((there_now, fixture.text(existing).as_str()), (there, text));
     }
 }
 
@@ -53,8 +58,8 @@ fn in_its_own_home_the_originals_are_kept_beside() {
     let old = "name: disk\ntype: filesystem\nstorage_path: /srv/store\n";
     let odd = "name: Odd Name\ntype: local\npath: /odd\n";
     let ours = "name: ours\ntype: local\nconnection: {path: /ours}\n";
-    let s3 = "name: s3\ntype: s3\nbucket_name: b\n";
-    let files_there = [("disk.yaml", old), ("Odd Name.yml", odd), ("ours.yaml", ours), ("s3.yaml", s3)];
+    let gone = "name: gone\ntype: estuary\n";
+    let files_there = [("disk.yaml", old), ("Odd Name.yml", odd), ("ours.yaml", ours), ("gone.yaml", gone)];
     let fixture = home(&files_there, &[]);
     create_dir(fixture.path("disk")).unwrap();
     let from = fixture.store.home().root().to_owned();
@@ -64,8 +69,8 @@ backends/Odd Name.yml: odd_name: config of local, on
   called odd_name here
 backends/disk: skipped: records of what ipfs_kit_py believed to be stored: no evidence, nothing to bring in
 backends/disk.yaml: disk: config of local, on
-backends/ours.yaml: ours: skipped: it is ours already
-backends/s3.yaml: s3: unsupported s3: this build has no backend of type s3; its file would say connection.bucket_name";
+backends/gone.yaml: gone: unsupported estuary: the service is gone
+backends/ours.yaml: ours: skipped: it is ours already";
     assert_eq!(report(&found, &from), expected.trim());
 
     let applied = apply(&found, &fixture.store).unwrap();
@@ -77,14 +82,14 @@ backends/s3.yaml: s3: unsupported s3: this build has no backend of type s3; its 
         "disk",
         "disk.yaml",
         "disk.yaml.ipfs_kit_py",
+        "gone.yaml",
         "odd_name.yaml",
         "ours.yaml",
-        "s3.yaml",
     ];
     assert_eq!(files(&fixture), after);
     assert_eq!(fixture.text("disk.yaml.ipfs_kit_py"), old);
     assert_eq!(fixture.text("Odd Name.yml.ipfs_kit_py"), odd);
-    assert_eq!((fixture.text("ours.yaml").as_str(), fixture.text("s3.yaml").as_str()), (ours, s3));
+    assert_eq!((fixture.text("ours.yaml").as_str(), fixture.text("gone.yaml").as_str()), (ours, gone));
     assert_eq!(fixture.store.load("disk").unwrap().connection["path"], "/srv/store");
     assert_eq!(fixture.store.load("odd_name").unwrap().connection["path"], "/odd");
     assert!(bring_in(&fixture, &from).is_empty(), "everything is ours now");

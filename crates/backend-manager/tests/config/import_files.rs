@@ -36,16 +36,39 @@ fn says(kind: &str, canonical: &str, fields: &str, keys: &str) {
     check(&[("backends/x.yaml", &file)], &expected);
 }
 
+/// A linked type opens with what was found, under our keys.
+fn opens(kind: &str, canonical: &str, fields: &str, keys: &str) {
+    let file = format!("{{name: x, type: {kind}, {fields}}}");
+    let configs = check(&[("backends/x.yaml", &file)], &format!("backends/x.yaml: x: config of {canonical}, on"));
+    let within = |section: &str, keys: &mut dyn Iterator<Item = &String>| -> Vec<String> {
+        keys.map(|key| format!("{section}.{key}")).collect()
+    };
+    let mut found = within("connection", &mut configs[0].connection.keys());
+    found.extend(within("credentials", &mut configs[0].credentials.keys()));
+    found.sort();
+    assert_eq!(found.join(", "), keys, "{file}");
+}
+
 #[test]
-fn the_names_of_fields_are_known_for_every_type() {
+fn files_of_linked_types_open() {
     let s3 =
         "connection.bucket_name, connection.endpoint_url, credentials.access_key_id, credentials.secret_access_key";
     let table = [
-        ("minio", "s3", "default_bucket: b, endpoint: e, accessKey: canary, secretKey: canary", s3),
-        ("digital-ocean", "s3", "s3cfg: {accessKey: canary, secretKey: canary, endpoint: e}, bucket: b", s3),
-        ("s3", "s3", "bucket: b, endpoint: e, aws_access_key: canary, aws_secret_access_key: canary", s3),
+        ("minio", "s3", "default_bucket: bbb, endpoint: 'https://e', accessKey: canary, secretKey: canary", s3),
+        ("digital-ocean", "s3", "s3cfg: {accessKey: canary, secretKey: canary, endpoint: 'https://e'}, bucket: bbb", s3),
+        ("s3", "s3", "bucket: bbb, endpoint: 'https://e', aws_access_key: canary, aws_secret_access_key: canary", s3),
         ("ipfs", "ipfs", "ipfs_host: h, ipfs_port: 5001, ipfs_timeout: 30", "connection.api_url"),
         ("ipfs", "ipfs", "api_endpoint: /ip4/127.0.0.1/tcp/5001", "connection.api_url"),
+    ];
+    for (kind, canonical, fields, keys) in table {
+        opens(kind, canonical, &format!("config: {{{fields}}}"), keys);
+        opens(kind, canonical, fields, keys);
+    }
+}
+
+#[test]
+fn the_names_of_fields_are_known_for_every_type() {
+    let table = [
         ("cluster", "ipfs_cluster", "cluster_url: u, auth_token: canary", "connection.api_url, credentials.auth_token"),
         (
             "sshfs",
@@ -144,30 +167,31 @@ backends/four.yaml: four: config of local, off
 
 #[test]
 fn one_file_may_hold_many() {
-    let examples = "backend_manager: {logging: {}}\nbackends:\n  a: {type: local, config: {path: /a}, sync_policy: {x: 1}}\n  b: {type: s3, config: {bucket: b}}\n  c: 1\n";
-    let whole = r#"{"ipfs": {"api_url": "u"}, "storage": {"backends": {"local": {"enabled": true, "path": "/whole"}}}, "mcp": {}}"#;
-    let storage = r#"{"backends": {"s3": {"enabled": true, "simulation_mode": true, "cache_dir": "/c"}, "local_fs": {"enabled": true, "path": "/st", "simulation_mode": true}}}"#;
+    let examples = "backend_manager: {logging: {}}\nbackends:\n  a: {type: local, config: {path: /a}, sync_policy: {x: 1}}\n  b: {type: s3, config: {bucket: bbb}}\n  c: 1\n";
+    let whole = r#"{"ipfs": {"api_url": "http://h:5001"}, "storage": {"backends": {"local": {"enabled": true, "path": "/whole"}}}, "mcp": {}}"#;
+    let storage = r#"{"backends": {"s3": {"enabled": true, "simulation_mode": true, "bucket": "bbb", "cache_dir": "/c"}, "local_fs": {"enabled": true, "path": "/st", "simulation_mode": true}}}"#;
     let secrets = r#"{"s3": {"access_key": "canary"}, "github": {"token": "canary"}}"#;
     let configs = check(
         &[("backends.yaml", examples), ("config.json", whole), ("storage_backends.json", storage), ("credentials.json", secrets)],
         "
 backends.yaml: a: config of local, on
   not taken over: sync_policy
-backends.yaml: b: unsupported s3: this build has no backend of type s3; its file would say connection.bucket_name
+backends.yaml: b: config of s3, on
 backends.yaml: skipped: these parts are no backends
   not taken over: c
-config.json: ipfs: unsupported ipfs: this build has no backend of type ipfs; its file would say connection.api_url
+config.json: ipfs: config of ipfs, on
 config.json: local: config of local, on
 config.json: skipped: these parts are no backends
   not taken over: mcp
 storage_backends.json: local_fs: config of local, off
   switched off: simulation_mode was on, so nothing was ever stored there
-storage_backends.json: s3: unsupported s3: this build has no backend of type s3; its file would say credentials.access_key_id
+storage_backends.json: s3: config of s3, off
   not taken over: cache_dir
+  switched off: simulation_mode was on, so nothing was ever stored there
 credentials.json: skipped: these parts are no backends
   not taken over: github",
     );
-    assert_eq!(configs.len(), 3);
+    assert_eq!(configs.len(), 6);
 }
 
 #[test]

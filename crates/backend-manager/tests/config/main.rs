@@ -1,6 +1,10 @@
 //! The configuration store: what it reads, refuses, shows, writes and brings in.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panic")]
 
+// What a plan says depends on what is linked: these two always are, whatever the features.
+use backend_ipfs as _;
+use backend_s3 as _;
+
 mod common;
 mod files;
 mod import;
