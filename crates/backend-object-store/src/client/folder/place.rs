@@ -19,6 +19,8 @@ const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 const MAX_KNOWN: usize = 4096;
 /// How often a place is looked at again because somebody else changed it meanwhile.
 const MAX_LOOKS: usize = 4;
+/// How long a name that another writer holds is left alone before it is looked at again.
+const UNLOCKS: Duration = Duration::from_millis(50);
 /// The most that is swept at a time.
 const MAX_SWEPT: usize = 256;
 
@@ -50,8 +52,20 @@ impl Folder {
             None => Ok(false),
             Some(node) if node.is_folder => refuse("a folder stands there"),
             Some(node) if node.name != key.as_str() => refuse("the server takes it for another name"),
+            Some(_) if !self.lists(key).await? => refuse("the server takes it for another name"),
             Some(_) => Ok(true),
         }
+    }
+
+    /// Whether the name stands in its folder letter by letter. A server that knows one form of each character only (rclone) answers for the other form,
+    /// too, and under the name that it was asked for.
+    async fn lists(&self, key: &Key) -> Result<bool> {
+        if key.as_str().is_ascii() {
+            return Ok(true);
+        }
+        let folder = key.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let nodes = self.children(folder).await?.unwrap_or_default();
+        Ok(nodes.iter().any(|node| node.name == key.as_str()))
     }
 
     async fn put_aside(&self, content: &Content, aside: &str, opts: &AddOptions) -> Result<()> {
@@ -73,10 +87,17 @@ impl Folder {
             let overwrite = if is_taken { "T" } else { "F" };
             let headers = [("destination", to.as_str()), ("overwrite", overwrite)];
             let asked = ("MOVE", aside);
-            let answer =
-                self.ask(Call::write(None), "put the content in its place", asked, &headers, &[403, 404, 409, 412]);
+            let answer = self.ask(
+                Call::write(None),
+                "put the content in its place",
+                asked,
+                &headers,
+                &[403, 404, 409, 412, 423],
+            );
             match answer.await?.status().as_u16() {
                 412 => {}
+                // RFC 4918, section 9.9.4: somebody else's move holds the name.
+                423 => self.shared.clock.sleep(UNLOCKS).await,
                 403 => return Err(self.refused_place(key).await),
                 404 | 409 => return Err(self.forget()),
                 _ => return Ok(is_taken),
