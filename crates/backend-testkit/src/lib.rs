@@ -20,10 +20,10 @@ mod keeper;
 #[cfg(feature = "fake-kubo")]
 pub mod kubo;
 pub mod logs;
-#[cfg(feature = "fake-s3")]
-pub mod s3;
 #[cfg(feature = "real")]
 pub mod real;
+#[cfg(feature = "fake-s3")]
+pub mod s3;
 mod subject;
 mod suite;
 
