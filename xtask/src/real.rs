@@ -1,7 +1,8 @@
 //! `test --real`: what can only be shown against real servers.
 //!
-//! A crate that has such tests says so in its manifest: a feature `real-servers`, without which `tests/real.rs` is not built, and the services that it
-//! needs. So they are no part of the hermetic suite, and none is skipped: a service that is missing is a failure.
+//! A crate that has such tests says so in its manifest: a feature `real-servers`, without which `tests/real.rs` is not built, the services that it
+//! needs, and the example that they run, if there is one. So they are no part of the hermetic suite, and none is skipped: a service that is missing is a
+//! failure.
 
 use std::fmt;
 use std::process::Command;
@@ -17,12 +18,15 @@ use crate::tree::Tree;
 /// The feature behind which tests against real servers stand.
 const FEATURE: &str = "real-servers";
 const TEST: &str = "tests/real.rs";
+/// The package of the journeys, and its folder: the one that does not lie in `crates`.
+const JOURNEYS: (&str, &str) = ("journeys", "tests");
 
 /// Tests of one crate, with what they need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     package: String,
     services: Vec<String>,
+    example: Option<String>,
 }
 
 impl fmt::Display for Target {
@@ -37,9 +41,14 @@ impl Target {
     /// # Errors
     /// If one fails.
     pub fn run(&self, tree: &Tree) -> Result<()> {
-        let mut test = run::cargo();
-        test.args(["test", "--locked", "--package", &self.package, "--features", FEATURE, "--test", "real"]);
-        run::aloud(test.current_dir(tree.root()))
+        let what = ["--locked", "--package", &self.package, "--features", FEATURE];
+        // One test alone is built without the examples.
+        if let Some(example) = &self.example {
+            let mut build = run::cargo();
+            build.args(["build", "--quiet"]).args(what).args(["--example", example]);
+            run::quietly(build.current_dir(tree.root()))?;
+        }
+        run::aloud(run::cargo().arg("test").args(what).args(["--test", "real"]).current_dir(tree.root()))
     }
 }
 
@@ -49,8 +58,8 @@ impl Target {
 /// If a service was not provisioned, or a manifest promises what is not there.
 pub fn targets(tree: &Tree) -> Result<Vec<Target>> {
     let mut found = Vec::new();
-    for package in tree.crates()? {
-        let folder = format!("crates/{package}");
+    let crates = tree.crates()?.into_iter().map(|package| (format!("crates/{package}"), package));
+    for (folder, package) in crates.chain([(JOURNEYS.1.to_owned(), JOURNEYS.0.to_owned())]) {
         let manifest = tree.toml(&format!("{folder}/Cargo.toml"))?;
         let has_tests = tree.path(&folder).join(TEST).is_file();
         let Some(target) = promised(&package, &manifest, has_tests)? else { continue };
@@ -97,9 +106,10 @@ fn promised(package: &str, manifest: &DocumentMut, has_tests: bool) -> Result<Op
     let services = real.and_then(|it| it.get("services")).and_then(Item::as_array);
     let services = services.into_iter().flatten().filter_map(|it| it.as_str().map(str::to_owned));
     let services: Vec<String> = services.collect();
+    let example = real.and_then(|it| it.get("example")).and_then(Item::as_str).map(str::to_owned);
     match services.is_empty() {
         true => refused("must name its services in [package.metadata.real]"),
-        false => Ok(Some(Target { package: package.to_owned(), services })),
+        false => Ok(Some(Target { package: package.to_owned(), services, example })),
     }
 }
 
@@ -125,6 +135,15 @@ mod tests {
             (Err(found), Err(wanted)) => assert!(found.to_string().contains(wanted), "{found}"),
             (found, wanted) => panic!("{found:?}, not {wanted:?}"),
         }
+    }
+
+    #[test]
+    fn the_journeys_are_among_them_with_the_program() {
+        let tree = Tree::own().unwrap();
+        let manifest = tree.toml(&format!("{}/Cargo.toml", JOURNEYS.1)).unwrap();
+        let target = promised(JOURNEYS.0, &manifest, tree.path(JOURNEYS.1).join(TEST).is_file()).unwrap().unwrap();
+        assert_eq!((target.example.as_deref(), target.services), (Some("program"), vec!["kubo".to_owned()]));
+        assert_eq!(manifest["package"]["name"].as_str(), Some(JOURNEYS.0));
     }
 
     #[test]
