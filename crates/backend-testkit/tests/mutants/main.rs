@@ -85,6 +85,7 @@ fn mutants() -> Vec<Row> {
         row("c06_nothing_tells_a_secret", How::ShowsSecret),
         row("c06_nothing_tells_a_secret", How::LogsToken),
         row("c11_health_changes_nothing", How::HealthWrites),
+        row("c12_a_probe_leaves_nothing_behind", How::ForgetsFacts),
         row("c15_what_add_answered_is_found_again", How::SaysVerified),
         row("c15_what_add_answered_is_found_again", How::SaysSize),
         row("c22_the_same_content_again_is_ok", How::AlwaysNew),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Backend, Content, Entry, Fetched, GetOptions, Health, Info, Key, ListOptions, Locator, Metadata, Power,
-    Removal, RemoveOptions, Result, ResumeToken, StatOptions, StorageType, Usage,
+    AddOptions, Backend, Content, Entry, Facts, Fetched, GetOptions, Health, Info, Key, ListOptions, Locator, Metadata,
+    Power, Removal, RemoveOptions, Result, ResumeToken, StatOptions, StorageType, Usage,
 };
 use backend_testkit::{CANARY, small};
 use bytes::Bytes;
@@ -24,7 +24,7 @@ use crate::{adding, kinds, listing, reading};
 #[rustfmt::skip]
 pub(crate) enum How {
     AllIsInternal, AlwaysNew, AnyBlock, AnyVersion, AttestsAll, BeginsAgain, BelievesNames, BrokenPlugin, DropsLabels,
-    EmptyOutside, ErasesAll, FitsLength, FlattensTrees, FoldsCase, ForgetsCursor, GoesOnAlone, GuessesMedia,
+    EmptyOutside, ErasesAll, FitsLength, FlattensTrees, FoldsCase, ForgetsCursor, ForgetsFacts, GoesOnAlone, GuessesMedia,
     HealthWrites, HidesLabels, HidesRange, HidesUsage, IgnoresCheckpoint, InventsKey, KeepsFirst, KeepsHalf,
     LeaksBodies, LeaksListings, ListsBilled, ListsDeep, ListsTwice, LogsToken, LooksFirst, MixesParts, MixesWriters,
     NeedsHandle, NoConditions, NoPrefix, Nothing, OffersMore, OneAtATime, PrefixIsFolder, RemovesBelow, RemovesFirst,
@@ -136,6 +136,13 @@ impl Backend for Mutant {
 
     fn list(&self, opts: &ListOptions) -> BoxStream<'static, Result<Entry>> {
         listing::list(self, opts)
+    }
+
+    async fn probe(&self) -> Result<Facts> {
+        match self.how {
+            How::ForgetsFacts => Ok(self.begun.fetch_add(1, Ordering::Relaxed).into()),
+            _ => self.inner.probe().await,
+        }
     }
 
     async fn usage(&self) -> Result<Usage> {
