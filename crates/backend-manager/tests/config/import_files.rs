@@ -55,7 +55,12 @@ fn files_of_linked_types_open() {
         "connection.bucket_name, connection.endpoint_url, credentials.access_key_id, credentials.secret_access_key";
     let table = [
         ("minio", "s3", "default_bucket: bbb, endpoint: 'https://e', accessKey: canary, secretKey: canary", s3),
-        ("digital-ocean", "s3", "s3cfg: {accessKey: canary, secretKey: canary, endpoint: 'https://e'}, bucket: bbb", s3),
+        (
+            "digital-ocean",
+            "s3",
+            "s3cfg: {accessKey: canary, secretKey: canary, endpoint: 'https://e'}, bucket: bbb",
+            s3,
+        ),
         ("s3", "s3", "bucket: bbb, endpoint: 'https://e', aws_access_key: canary, aws_secret_access_key: canary", s3),
         ("ipfs", "ipfs", "ipfs_host: h, ipfs_port: 5001, ipfs_timeout: 30", "connection.api_url"),
         ("ipfs", "ipfs", "api_endpoint: /ip4/127.0.0.1/tcp/5001", "connection.api_url"),
@@ -172,7 +177,12 @@ fn one_file_may_hold_many() {
     let storage = r#"{"backends": {"s3": {"enabled": true, "simulation_mode": true, "bucket": "bbb", "cache_dir": "/c"}, "local_fs": {"enabled": true, "path": "/st", "simulation_mode": true}}}"#;
     let secrets = r#"{"s3": {"access_key": "canary"}, "github": {"token": "canary"}}"#;
     let configs = check(
-        &[("backends.yaml", examples), ("config.json", whole), ("storage_backends.json", storage), ("credentials.json", secrets)],
+        &[
+            ("backends.yaml", examples),
+            ("config.json", whole),
+            ("storage_backends.json", storage),
+            ("credentials.json", secrets),
+        ],
         "
 backends.yaml: a: config of local, on
   not taken over: sync_policy
