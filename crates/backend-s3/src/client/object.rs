@@ -296,7 +296,8 @@ fn frames(body: SdkStream, len: u64) -> ByteStream {
             }
         }
     };
-    stream::unfold(Some((body, len)), next).boxed()
+    // Some readers ask again behind the end.
+    stream::unfold(Some((body, len)), next).fuse().boxed()
 }
 
 #[cfg(test)]
