@@ -42,10 +42,22 @@ pub fn from_files(tree: &Tree) -> Result<Vec<Output>> {
 /// # Errors
 /// If the built program cannot be run, or a README lacks the heading under which its table belongs.
 pub fn from_descriptors(tree: &Tree, described: &Described) -> Result<Vec<Output>> {
-    let mut outputs = readme::outputs(tree, described)?;
-    outputs.extend(reference::outputs(described));
-    outputs.extend(schema::outputs(described)?);
+    let described = with_families(tree, described.clone())?;
+    let mut outputs = readme::outputs(tree, &described)?;
+    outputs.extend(reference::outputs(&described));
+    outputs.extend(schema::outputs(&described)?);
     Ok(outputs)
+}
+
+/// The program only guesses the package from the type; the manifest of a family says which types it has.
+fn with_families(tree: &Tree, mut described: Described) -> Result<Described> {
+    let leaves = tree.leaves()?;
+    for backend in &mut described.backends {
+        if let Some(leaf) = leaves.iter().find(|it| it.kinds.contains(&backend.kind)) {
+            backend.package.clone_from(&leaf.package);
+        }
+    }
+    Ok(described)
 }
 
 /// Those of `outputs` that the tree does not hold as they should be.
