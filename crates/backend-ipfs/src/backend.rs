@@ -23,6 +23,7 @@ use crate::error;
 pub struct Ipfs {
     info: Info,
     node: Node,
+    mfs_path: Option<String>,
     settings: Settings,
 }
 
@@ -43,7 +44,7 @@ impl Ipfs {
         let mut info = Info::new(StorageType::Ipfs, &settings.name, Addressing::Cid, OFFERS);
         info.exposure = config.exposure;
         info.gate = Some(node.gate());
-        Ok(Self { info, node, settings })
+        Ok(Self { info, node, mfs_path: config.mfs_path, settings })
     }
 
     fn lacks(&self, what: &'static str) -> Error {
@@ -124,6 +125,16 @@ impl Ipfs {
             plan.feed(&needed, root).map_err(error::broken)?;
         }
         plan.size().ok_or_else(|| error::input("it is no file: ask for its blocks"))
+    }
+
+    /// Gives what is stored its name among the node's files. A name is a hint: that it could not be given is told, and takes nothing back.
+    async fn name(&self, cid: &Cid, write: &Write, mut stored: Metadata) -> Metadata {
+        let (Some(folder), Some(name)) = (&self.mfs_path, &write.name) else { return stored };
+        if let Err(err) = self.node.link(cid, folder, name).await {
+            let failed = format!("not linked in {folder}: {}", err.message());
+            stored.note = Some(stored.note.map_or(failed.clone(), |note| format!("{note}; {failed}")));
+        }
+        stored
     }
 
     async fn store(&self, content: &Content, write: &Write) -> Result<Metadata> {
@@ -211,7 +222,8 @@ impl Backend for Ipfs {
 
     async fn add(&self, content: &Content, opts: &AddOptions) -> Result<Metadata> {
         self.check_add(content, opts)?;
-        self.store(content, &opts.write).boxed().await
+        let stored = self.store(content, &opts.write).boxed().await?;
+        Ok(self.name(content.cid(), &opts.write, stored).boxed().await)
     }
 
     async fn remove(&self, at: &Locator, opts: &RemoveOptions) -> Result<Removal> {

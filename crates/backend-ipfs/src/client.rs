@@ -1,6 +1,7 @@
 //! The conversation with one node: its RPC, and its gateway if there is one.
 
 mod answers;
+mod files;
 mod import;
 mod pins;
 mod read;

@@ -35,13 +35,16 @@ pub struct Connection {
     /// The gateway of the same node. Blocks are then read through it, which is about twice as fast. There is no default, and a public gateway does not
     /// belong here: it serves what others hold.
     pub gateway_url: Option<String>,
+    /// A folder of the node's own files (MFS), such as `/backup`. What is added under a name is then linked there by that name, in place of what stood
+    /// there. Removing content leaves the link, and with it the content.
+    pub mfs_path: Option<String>,
     /// The node serves nobody else: it is offline, or in a private network. Otherwise what it holds counts as public.
     pub private: bool,
 }
 
 impl Default for Connection {
     fn default() -> Self {
-        Self { api_url: "http://127.0.0.1:5001".to_owned(), gateway_url: None, private: false }
+        Self { api_url: "http://127.0.0.1:5001".to_owned(), gateway_url: None, mfs_path: None, private: false }
     }
 }
 
@@ -84,6 +87,27 @@ pub(crate) struct Config {
     pub(crate) gateway: Option<Address>,
     pub(crate) login: Login,
     pub(crate) exposure: Exposure,
+    pub(crate) mfs_path: Option<String>,
+}
+
+/// The most bytes of a folder's path.
+const MAX_PATH: usize = 1024;
+
+/// A folder is absolute, and its path leads down only.
+fn folder(path: String) -> std::result::Result<String, &'static str> {
+    let Some(below) = path.strip_prefix('/') else { return Err("a folder of the node begins with a slash") };
+    let below = below.strip_suffix('/').unwrap_or(below);
+    let is_odd = |part: &str| matches!(part, "" | "." | "..") || part.contains('\0');
+    match below {
+        _ if MAX_PATH < path.len() => Err("it is too long"),
+        "ipfs" | "ipns" => Err("this is no folder of the node's own files"),
+        "" => Ok(path),
+        _ if below.starts_with("ipfs/") || below.starts_with("ipns/") => {
+            Err("this is no folder of the node's own files")
+        }
+        _ if below.split('/').any(is_odd) => Err("a part of it is empty, . or .."),
+        _ => Ok(path),
+    }
 }
 
 impl Config {
@@ -112,6 +136,7 @@ impl Config {
             api,
             gateway: gateway.map_err(|why| wrong("connection.gateway_url", why))?,
             login,
+            mfs_path: connection.mfs_path.map(folder).transpose().map_err(|why| wrong("connection.mfs_path", why))?,
             exposure: if connection.private { Exposure::Private } else { Exposure::Public },
         })
     }
@@ -137,6 +162,10 @@ mod tests {
             (json!({ "api_url": "canary" }), json!({}), "connection.api_url"),
             (json!({ "api_url": 5001 }), json!({}), "connection.api_url"),
             (json!({ "gateway_url": "http://u:canary@h" }), json!({}), "connection.gateway_url"),
+            (json!({ "mfs_path": "canary" }), json!({}), "connection.mfs_path"),
+            (json!({ "mfs_path": "/a/../canary" }), json!({}), "connection.mfs_path"),
+            (json!({ "mfs_path": "/a//canary" }), json!({}), "connection.mfs_path"),
+            (json!({ "mfs_path": "/ipfs/canary" }), json!({}), "connection.mfs_path"),
             (json!({ "private": "canary" }), json!({}), "connection.private"),
             (json!({ "api_ulr": "canary" }), json!({}), "api_url"),
             (json!({}), json!({ "token": "canary", "username": "u" }), "credentials"),
@@ -155,6 +184,9 @@ mod tests {
         let config = check(Value::Null, Value::Null).unwrap();
         assert_eq!(config.api, Address::Url("http://127.0.0.1:5001".to_owned()));
         assert_eq!((config.gateway, config.exposure), (None, Exposure::Public));
+        for path in ["/", "/a", "/a/ä b/", "/ipfsx"] {
+            assert_eq!(check(json!({ "mfs_path": path }), Value::Null).unwrap().mfs_path.as_deref(), Some(path));
+        }
         assert_eq!(check(json!({ "private": true }), Value::Null).unwrap().exposure, Exposure::Private);
     }
 }

@@ -14,7 +14,7 @@ use std::task::Poll;
 use backend_core::{AddOptions, Backend, ErrorKind, GetOptions, Pin, Power, Scope};
 use backend_layers::{Gates, Operational, SystemClock, stack};
 use backend_testkit::real::{Kubo, KuboOptions, Server};
-use backend_testkit::{CANARY, Fixture, Gate, LEAF, random};
+use backend_testkit::{CANARY, Fixture, Gate, LEAF, random, tree};
 use bytes::Bytes;
 use common::{add, nonce, open, read, stat};
 use ipld::import::{DirectoryBuilder, import};
@@ -195,6 +195,22 @@ async fn a_socket_is_as_good_as_a_port() {
     let content = random(&nonce(), 2 * LEAF);
     add(&node, &content).await.unwrap();
     assert_eq!(stat(&by_rpc(&kubo), content.cid()).await.unwrap().size, Some(2 * LEAF));
+}
+
+#[tokio::test]
+async fn what_is_added_under_a_name_is_linked_in_the_folder() {
+    let kubo = offline();
+    let node = open(json!({ "api_url": kubo.api(), "mfs_path": "/backup/mine" }), Value::Null);
+    let (file, other) = (random(&nonce(), LEAF + 1), random(&nonce(), 10));
+    let ((folder, _), (later, _)) = (tree(&nonce()).unwrap(), tree(&nonce()).unwrap());
+    for content in [&file, &file, &other, &folder, &folder, &later, &file] {
+        let meta = common::add_named(&node, content, "ä & n").await.unwrap();
+        assert!(meta.note.is_none_or(|note| !note.contains("not linked")));
+        let linked = kubo.run(&["files", "stat", "--hash", "/backup/mine/ä & n"]).unwrap();
+        assert_eq!(linked.trim(), address::text(content.cid()));
+    }
+    node.remove(&backend_core::Locator::new(*file.cid()), &backend_core::RemoveOptions::default()).await.unwrap();
+    assert_eq!(kubo.run(&["files", "ls", "/backup/mine"]).unwrap().trim(), "ä & n");
 }
 
 #[tokio::test]

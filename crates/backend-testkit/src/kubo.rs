@@ -5,6 +5,7 @@
 
 mod answer;
 mod blocks;
+mod files;
 mod gateway;
 mod import;
 mod pins;

@@ -33,6 +33,8 @@ pub(super) struct RepoStat {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct FileStat {
+    #[serde(default)]
+    pub(super) hash: String,
     pub(super) size: u64,
     pub(super) r#type: String,
 }

@@ -133,6 +133,9 @@ impl State {
                 held.extend(all.iter().map(|(cid, _)| cid.hash().to_bytes()));
             }
         }
+        for cid in lock(&self.files).values() {
+            held.extend(self.blocks.walk(cid).into_iter().flatten().map(|(cid, _)| cid.hash().to_bytes()));
+        }
         let gone: Vec<Cid> =
             self.blocks.cids().into_iter().filter(|cid| !held.contains(&cid.hash().to_bytes())).collect();
         for cid in &gone {

@@ -16,6 +16,12 @@ impl State {
         let Some(arg) = head.args().next() else {
             return Answer::Refused(400, format!("argument \"{name}\" is required\n"));
         };
+        if command == "files/stat" && !arg.starts_with("/ipfs/") {
+            return match self.entry(arg) {
+                Some(cid) => self.file_stat(&cid, &cid.to_string()),
+                None => Answer::Failed("file does not exist".to_owned()),
+            };
+        }
         let text = arg.strip_prefix("/ipfs/").unwrap_or(arg);
         let Ok(cid) = address::parse(text) else {
             return Answer::Failed(format!("invalid path \"{arg}\": path does not have enough components"));

@@ -5,6 +5,7 @@ use std::io::Result;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ipld::Cid;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
@@ -48,6 +49,8 @@ type Refused = (u16, Vec<(&'static str, &'static str)>, String);
 pub(super) struct State {
     pub(super) blocks: Blocks,
     pub(super) pins: Mutex<BTreeMap<String, Pin>>,
+    /// Entries of the node's own tree of files, by path.
+    pub(super) files: Mutex<BTreeMap<String, Cid>>,
     lies: Mutex<HashMap<String, VecDeque<Lie>>>,
     asked: Mutex<Vec<String>>,
     /// Blocks that imports took, repeated ones too.
@@ -100,6 +103,7 @@ impl Kubo {
         let state = Arc::new(State {
             blocks,
             pins: Mutex::default(),
+            files: Mutex::default(),
             lies: Mutex::default(),
             asked: Mutex::default(),
             taken: Mutex::default(),
@@ -157,6 +161,11 @@ impl Kubo {
     /// Pins what is there recursively, under exactly this text, as somebody else would.
     pub fn pin(&self, text: &str, name: &str) {
         lock(&self.state.pins).insert(text.to_owned(), Pin { recursive: true, name: name.to_owned() });
+    }
+
+    /// The entries of its own tree of files, as `path cid`.
+    pub fn files(&self) -> Vec<String> {
+        lock(&self.state.files).iter().map(|(path, cid)| format!("{path} {cid}")).collect()
     }
 
     /// The pins, as `type cid name`.
@@ -239,6 +248,8 @@ impl State {
             })),
             "repo/gc" => self.collect(),
             "pin/ls" => self.pin_list(head),
+            "files/cp" => self.copy(head),
+            "files/rm" => self.unlink(head),
             "pin" => Answer::Lines(Vec::new(), None),
             "block/get" | "block/stat" | "cat" | "dag/export" | "dag/stat" | "files/stat" | "pin/add" | "pin/rm" => {
                 self.on_one(command, head)
