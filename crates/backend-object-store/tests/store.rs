@@ -140,7 +140,8 @@ async fn refusals_are_typed_and_tell_no_secret() {
     };
     let broken = || Response::builder().status(500).body(Body::from(format!("<Code>{CANARY}</Code>"))).unwrap();
     let odd = || Response::builder().status(200).body(Body::from(format!("<no xml {CANARY}"))).unwrap();
-    let cases: [(fn() -> Response<Body>, ErrorKind); 4] = [
+    type Lie = fn() -> Response<Body>;
+    let cases: [(Lie, ErrorKind); 4] = [
         (slow, ErrorKind::RateLimited),
         (away, ErrorKind::InvalidConfig),
         (broken, ErrorKind::Unavailable),

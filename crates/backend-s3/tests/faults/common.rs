@@ -3,17 +3,14 @@
 use std::sync::Arc;
 
 use backend_core::{
-    AddOptions, Backend, ByteRange, Condition, Content, Effect, Error, ErrorKind, Evidence, Facts, GetOptions, Key,
-    ListOptions, Locator, Metadata, Power, Removal, RemoveOptions, Result, RetryAdvice, Settings, StatOptions, Write,
+    AddOptions, Backend, Content, Effect, Error, ErrorKind, Facts, GetOptions, Key, Locator, Metadata, Result, Settings,
 };
 use backend_layers::SystemClock;
-use backend_testkit::s3::{Checksums, FakeS3, Fault, Misplaced, Operation, Options, Versions, When};
-use backend_testkit::{CANARY, Keeper, random, small};
+use backend_testkit::CANARY;
+use backend_testkit::s3::{FakeS3, Options};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 pub const MIB: u64 = 1 << 20;
 

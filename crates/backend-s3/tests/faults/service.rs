@@ -1,15 +1,10 @@
 //! What a service answers, or does not.
 
-use std::sync::Arc;
-
 use backend_core::{
-    AddOptions, Backend, ByteRange, Condition, Content, Effect, Error, ErrorKind, Evidence, Facts, GetOptions, Key,
-    ListOptions, Locator, Metadata, Power, Removal, RemoveOptions, Result, RetryAdvice, Settings, StatOptions, Write,
+    ByteRange, Effect, ErrorKind, GetOptions, ListOptions, Power, RemoveOptions, RetryAdvice, StatOptions,
 };
-use backend_layers::SystemClock;
 use backend_testkit::s3::{Checksums, FakeS3, Fault, Misplaced, Operation, Options, Versions, When};
-use backend_testkit::{CANARY, Keeper, random, small};
-use bytes::Bytes;
+use backend_testkit::{CANARY, random, small};
 use futures::TryStreamExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
