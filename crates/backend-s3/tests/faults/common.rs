@@ -12,9 +12,9 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
 
-pub const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 
-pub fn open(server: &FakeS3, more: Value, learnt: Facts) -> Arc<dyn Backend> {
+pub(crate) fn open(server: &FakeS3, more: Value, learnt: Facts) -> Arc<dyn Backend> {
     let opts = server.options();
     let mut connection = json!({ "endpoint_url": server.endpoint(), "bucket": opts.bucket });
     connection.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
@@ -24,26 +24,26 @@ pub fn open(server: &FakeS3, more: Value, learnt: Facts) -> Arc<dyn Backend> {
     backend_s3::open(settings).unwrap()
 }
 
-pub async fn started(opts: Options) -> (Arc<FakeS3>, Arc<dyn Backend>) {
+pub(crate) async fn started(opts: Options) -> (Arc<FakeS3>, Arc<dyn Backend>) {
     let server = FakeS3::start(opts).await.unwrap();
     let store = open(&server, Value::Null, Value::Null);
     (server, store)
 }
 
-pub fn at(name: &str) -> Locator {
+pub(crate) fn at(name: &str) -> Locator {
     Locator::new(Key::new(name).unwrap())
 }
 
-pub async fn add(store: &Arc<dyn Backend>, name: &str, content: &Content) -> Result<Metadata> {
+pub(crate) async fn add(store: &Arc<dyn Backend>, name: &str, content: &Content) -> Result<Metadata> {
     store.add(content, &AddOptions { id: Some(at(name).id), ..AddOptions::default() }).await
 }
 
-pub async fn read(store: &Arc<dyn Backend>, name: &str, opts: &GetOptions) -> Result<Vec<u8>> {
+pub(crate) async fn read(store: &Arc<dyn Backend>, name: &str, opts: &GetOptions) -> Result<Vec<u8>> {
     let frames: Vec<Bytes> = store.get(&at(name), opts).await?.body.try_collect().await?;
     Ok(frames.concat())
 }
 
-pub fn kind<T: std::fmt::Debug>(answer: Result<T>) -> (ErrorKind, Effect) {
+pub(crate) fn kind<T: std::fmt::Debug>(answer: Result<T>) -> (ErrorKind, Effect) {
     let err: Error = answer.unwrap_err();
     assert!(!format!("{err:?}").contains(CANARY), "{err:?}");
     (err.kind(), err.effect())
