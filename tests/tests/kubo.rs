@@ -127,6 +127,9 @@ fn a_block_that_the_node_spoilt_is_found_and_read_elsewhere() {
     // What is known as bad is not asked for again, and the two together are still whole.
     let said = bed.ok(&it, &["get", cid, "-o", out.to_str().unwrap(), "--force", "--json"]).json().pop().unwrap();
     assert_eq!((std::fs::read(&out).unwrap() == bytes, &said["troubles"]), (true, &json!([])), "{said}");
+    // Both have been read and are wrong: an add sends everything, though the node believes that it has it all.
+    bed.ok(&it, &["add", "big", "--to", "local,node"]);
+    bed.ok(&it, &["verify"]);
 }
 
 #[test]

@@ -94,6 +94,8 @@ pub struct AddOptions {
     pub condition: Condition,
     /// The media type to keep with it, as a hint.
     pub content_type: Option<String>,
+    /// What is there is known to be wrong: every byte is sent, whatever the service believes that it has.
+    pub mend: bool,
     /// Everything that `pin` takes too.
     pub write: Write,
 }

@@ -60,7 +60,8 @@ impl Core {
         about: About,
     ) -> Result<Metadata> {
         let write = Write { labels: about.labels, ..Write::default() };
-        let opts = AddOptions { id: Some(key.into()), condition, content_type: about.content_type, write };
+        let content_type = about.content_type;
+        let opts = AddOptions { id: Some(key.into()), condition, content_type, write, ..AddOptions::default() };
         self.backend.add(content, &opts).await
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Item {
     pub(crate) whole: Option<Content>,
     /// What becomes of other content under that key.
     pub(crate) existing: Existing,
+    /// What the user calls it: a hint for services that keep names.
+    pub(crate) name: Option<String>,
 }
 
 impl Item {
@@ -95,8 +97,8 @@ impl Manager {
         match todo {
             Todo::No(err) => Outcome::Refused(err),
             Todo::There(row) => Outcome::There(row.state, row.evidence),
-            Todo::Upload { at, look_first, overwrites } => {
-                let job = Job { member, item, at: at.clone(), look_first, catalog: self.catalog(), progress };
+            Todo::Upload { at, look_first, mend, overwrites } => {
+                let job = Job { member, item, at: at.clone(), look_first, mend, catalog: self.catalog(), progress };
                 Outcome::Tried(at, overwrites, Box::pin(job.run()).await.map(Box::new))
             }
         }

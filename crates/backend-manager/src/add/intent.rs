@@ -31,7 +31,7 @@ const PAGE_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) enum Todo {
     /// Send it; the row is ours at this place. The copies of these contents are overwritten by it.
-    Upload { at: ReplicaAt, look_first: bool, overwrites: Vec<ContentNumber> },
+    Upload { at: ReplicaAt, look_first: bool, mend: bool, overwrites: Vec<ContentNumber> },
     /// The catalog has it; the store was asked and has it too.
     There(Box<ReplicaRow>),
     /// It cannot be.
@@ -187,9 +187,10 @@ async fn step(
 ) -> Result<Option<Todo>> {
     match answer {
         Intended::Upload { epoch, before, overwrites } => {
-            let look_first = before.is_some_and(|row| row.state == ReplicaState::Uploading);
+            let before = before.map(|row| row.state);
+            let (look_first, mend) = (before == Some(ReplicaState::Uploading), before == Some(ReplicaState::Corrupt));
             let replica = ReplicaId { content: *content, backend: member.number, key: item.place().to_owned() };
-            Ok(Some(Todo::Upload { at: ReplicaAt { replica, epoch }, look_first, overwrites }))
+            Ok(Some(Todo::Upload { at: ReplicaAt { replica, epoch }, look_first, mend, overwrites }))
         }
         Intended::Look(row) if row.replica.content != *content => {
             let text = format!("{} has not settled what lies under {}", member.name, item.place());

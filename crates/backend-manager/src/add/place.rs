@@ -24,6 +24,8 @@ pub(super) struct Job<'a> {
     pub(super) at: ReplicaAt,
     /// An earlier upload ended without an answer.
     pub(super) look_first: bool,
+    /// What is there was read and is wrong.
+    pub(super) mend: bool,
     pub(super) catalog: &'a Catalog,
     pub(super) progress: &'a Progress,
 }
@@ -65,7 +67,7 @@ impl Job<'_> {
     }
 
     async fn folder(&self, whole: &Content) -> Result<Metadata> {
-        let opts = AddOptions { write: self.write(None, None), ..AddOptions::default() };
+        let opts = AddOptions { write: self.write(None, None), mend: self.mend, ..AddOptions::default() };
         self.member.backend.add(whole, &opts).await
     }
 
@@ -84,8 +86,8 @@ impl Job<'_> {
             Some(_) => self.token().await?,
             None => None,
         };
-        self.put(content, key, AddOptions { condition, write: self.write(resume, journal), ..AddOptions::default() })
-            .await
+        let write = self.write(resume, journal);
+        self.put(content, key, AddOptions { condition, write, mend: self.mend, ..AddOptions::default() }).await
     }
 
     /// The inner nodes, where the store does not keep them by itself.
@@ -109,7 +111,8 @@ impl Job<'_> {
     }
 
     fn write(&self, resume: Option<ResumeToken>, checkpoint: Option<Arc<dyn Checkpoint>>) -> Write {
-        Write { resume, checkpoint, progress: self.progress.child(), ..Write::default() }
+        let name = self.item.name.clone();
+        Write { name, resume, checkpoint, progress: self.progress.child(), ..Write::default() }
     }
 
     /// Where begun uploads are noted, for stores that can go on with them.

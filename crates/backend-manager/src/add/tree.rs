@@ -69,6 +69,7 @@ impl Manager {
             key,
             whole: None,
             existing: request.existing,
+            name: name.clone(),
         };
         let items = [item];
         let owner = self.own_pin();
@@ -109,7 +110,8 @@ impl Manager {
         numbers.dedup();
         let tree = walk.task.await.map_err(trouble::lost)??;
         fault::point("before-root");
-        let root = root(&tree, leaves, request).await?;
+        let name = request.name.clone().or_else(|| last_part(path));
+        let root = root(&tree, leaves, name.clone(), request).await?;
         let Tree { entry, files, .. } = tree;
         let (number, replicas) = self.store_root(root, &numbers, (&targets.members, &wholes), request).await?;
         let replicas = replicas.into_iter().map(|mut replica| {
@@ -117,7 +119,6 @@ impl Manager {
             replica
         });
         let replicas = replicas.collect();
-        let name = request.name.clone().or_else(|| last_part(path));
         let receipt = Receipt {
             cid: ipld::address::to_v1(&entry.cid),
             name,
@@ -189,7 +190,7 @@ impl Manager {
     }
 }
 
-async fn root(tree: &Tree, leaves: Option<Leaves>, request: &AddRequest) -> Result<Item> {
+async fn root(tree: &Tree, leaves: Option<Leaves>, name: Option<String>, request: &AddRequest) -> Result<Item> {
     let cid = ipld::address::to_v1(&tree.entry.cid);
     let whole = match leaves {
         Some(leaves) => Some(leaves.finish(tree).await?),
@@ -202,6 +203,7 @@ async fn root(tree: &Tree, leaves: Option<Leaves>, request: &AddRequest) -> Resu
         key: None,
         whole,
         existing: Existing::Replace,
+        name,
     })
 }
 
@@ -264,7 +266,7 @@ fn item(found: Found, root: &Path, request: &AddRequest) -> Result<Item> {
     };
     let content = content(None, path, Some(fingerprint), named);
     let (kind, existing) = (kind_of(&content), request.existing);
-    Ok(Item { content, kind, profile: request.profile, key, whole: None, existing })
+    Ok(Item { content, kind, profile: request.profile, key, whole: None, existing, name: None })
 }
 
 /// Files of equal bytes that go to the same place are one.

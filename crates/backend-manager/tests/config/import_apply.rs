@@ -58,7 +58,7 @@ fn in_its_own_home_the_originals_are_kept_beside() {
     let old = "name: disk\ntype: filesystem\nstorage_path: /srv/store\n";
     let odd = "name: Odd Name\ntype: local\npath: /odd\n";
     let ours = "name: ours\ntype: local\nconnection: {path: /ours}\n";
-    let gone = "name: gone\ntype: estuary\n";
+    let gone = "name: gone\ntype: estuary\napi_key: k\n";
     let files_there = [("disk.yaml", old), ("Odd Name.yml", odd), ("ours.yaml", ours), ("gone.yaml", gone)];
     let fixture = home(&files_there, &[]);
     create_dir(fixture.path("disk")).unwrap();

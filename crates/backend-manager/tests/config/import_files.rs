@@ -175,7 +175,7 @@ fn one_file_may_hold_many() {
     let examples = "backend_manager: {logging: {}}\nbackends:\n  a: {type: local, config: {path: /a}, sync_policy: {x: 1}}\n  b: {type: s3, config: {bucket: bbb}}\n  c: 1\n";
     let whole = r#"{"ipfs": {"api_url": "http://h:5001"}, "storage": {"backends": {"local": {"enabled": true, "path": "/whole"}}}, "mcp": {}}"#;
     let storage = r#"{"backends": {"s3": {"enabled": true, "simulation_mode": true, "bucket": "bbb", "cache_dir": "/c"}, "local_fs": {"enabled": true, "path": "/st", "simulation_mode": true}}}"#;
-    let secrets = r#"{"s3": {"access_key": "canary"}, "github": {"token": "canary"}}"#;
+    let secrets = r#"{"s3": {"access_key": "canary", "secret_key": "canary"}, "github": {"token": "canary"}}"#;
     let configs = check(
         &[
             ("backends.yaml", examples),
