@@ -60,7 +60,7 @@ pub struct Connection {
     /// Where labels are kept.
     #[serde(default)]
     pub labels: Labels,
-    /// Bytes of a part of a large upload. Absent: 8 MiB and more, by size.
+    /// Bytes of a part, and the most that goes in one request. Absent: 8 MiB and more, by size, from 32 MiB on.
     #[serde(default)]
     pub part_size: Option<u64>,
     /// Seconds after which a link ends, at most a week.

@@ -10,8 +10,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 const MIB: u64 = 1 << 20;
 /// S3 takes no more parts of one upload.
 pub(super) const MAX_PARTS: u64 = 10_000;
-/// Parts are no smaller, unless the user says so: content up to this goes in one request.
+/// Parts are no smaller, unless the user says so.
 const SMALLEST: u64 = 8 * MIB;
+/// Content up to this goes in one request, unless the user says how large a part is: beginning, checkpointing and completing an upload cost more
+/// than sending so much again.
+pub(super) const WHOLE: u64 = 32 * MIB;
 /// Parts are no larger, unless there would be too many of them.
 const USUAL_MOST: u64 = 64 * MIB;
 /// Content is cut into about so many parts, so that few bytes are sent again and few checkpoints are written.

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::stream::{self, StreamExt};
 
 use super::object::bare_etag;
-use super::parts::{MAX_PARTS, Part, Parts, part_size};
+use super::parts::{MAX_PARTS, Part, Parts, WHOLE, part_size};
 use super::put::{When, by_condition, stored};
 use super::{Client, Kept, Token, body};
 use crate::error::lie;
@@ -39,7 +39,7 @@ struct Upload<'a> {
 impl Client {
     /// Whether content of this size is sent in parts.
     pub(crate) fn is_large(&self, len: u64) -> bool {
-        part_size(len, self.rules.part_size) < len
+        self.rules.part_size.unwrap_or(WHOLE) < len
     }
 
     /// Stores content in parts, several at a time.
