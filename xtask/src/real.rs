@@ -35,21 +35,23 @@ impl fmt::Display for Target {
     }
 }
 
-impl Target {
-    /// Runs its tests, and lets them talk.
-    ///
-    /// # Errors
-    /// If one fails.
-    pub fn run(&self, tree: &Tree) -> Result<()> {
-        let what = ["--locked", "--package", &self.package, "--features", FEATURE];
-        // One test alone is built without the examples.
-        if let Some(example) = &self.example {
-            let mut build = run::cargo();
-            build.args(["build", "--quiet"]).args(what).args(["--example", example]);
-            run::quietly(build.current_dir(tree.root()))?;
-        }
-        run::aloud(run::cargo().arg("test").args(what).args(["--test", "real"]).current_dir(tree.root()))
+/// Runs the tests of all of them, and lets them talk. One build of the whole workspace, so that nothing is built again that `cargo test` has built.
+///
+/// # Errors
+/// If one fails.
+pub fn run(tree: &Tree, targets: &[Target]) -> Result<()> {
+    let features: Vec<String> = targets.iter().map(|it| format!("{}/{FEATURE}", it.package)).collect();
+    let features = features.join(",");
+    let what = ["--locked", "--workspace", "--features", &features];
+    // Tests that are named are built without the examples.
+    for example in targets.iter().filter_map(|it| it.example.as_deref()) {
+        let mut build = run::cargo();
+        build.args(["build", "--quiet"]).args(what).args(["--example", example]);
+        run::quietly(build.current_dir(tree.root()))?;
     }
+    let mut test = run::cargo();
+    test.arg("test").args(what).args(["--no-fail-fast", "--test", "real"]);
+    run::aloud(test.current_dir(tree.root()))
 }
 
 /// Every crate that has such tests; all that they need is there.
