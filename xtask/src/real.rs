@@ -83,7 +83,8 @@ pub fn targets(tree: &Tree) -> Result<Vec<Target>> {
 pub fn certify(tree: &Tree) -> Result<()> {
     let python = services::find(tree, "moto")?;
     let mut build = run::cargo();
-    build.args(["build", "--quiet", "--locked", "--package", "backend-testkit", "--features", "fake-s3"]);
+    // Of the whole workspace: with the features that `cargo test` has built it with.
+    build.args(["build", "--quiet", "--locked", "--workspace", "--features", "backend-testkit/fake-s3"]);
     run::quietly(build.args(["--example", "fake_s3"]).current_dir(tree.root()))?;
     let mut certify = Command::new(python);
     certify.args(["certify.py", "--expected", "expected.json", "--program"]);
