@@ -84,8 +84,8 @@ fn folder(it: &Journey, n_files: usize) -> String {
 }
 
 /// How the node shows a pin of ours. The program gives it no name.
-fn pin(cid: &str) -> String {
-    format!("recursive {cid} ")
+fn pin(cid: &str, name: &str) -> String {
+    format!("recursive {cid} {name}")
 }
 
 fn kill(mut child: Child) {
@@ -103,7 +103,7 @@ fn a_block_that_the_node_spoilt_is_found_and_read_elsewhere() {
     let receipt = bed.ok(&it, &["add", "big", "--to", "local,node", "--json"]).json().remove(0);
     assert_eq!(receipt["partial"], false, "{receipt}");
     let cid = receipt["cid"].as_str().unwrap();
-    assert_eq!(bed.node.pins(), [pin(cid)]);
+    assert_eq!(bed.node.pins(), [pin(cid, "big")]);
     let leaf = address::sha256(address::RAW, &bytes[3 * MIB..4 * MIB]);
     assert!(bed.node.blocks().corrupt(&leaf));
     // The copy on the disk is wrong elsewhere, so that none of the two is whole.
@@ -159,7 +159,7 @@ fn a_folder_goes_in_one_import_and_is_read_by_path() {
     let receipt = bed.ok(&it, &["add", "photos", "--to", "node", "--json"]).json().remove(0);
     assert_eq!((&receipt["partial"], &receipt["cid"]), (&false.into(), &cid.as_str().into()), "{receipt}");
     assert_eq!(bed.imports(), 1);
-    assert_eq!(bed.node.pins(), [pin(&cid)]);
+    assert_eq!(bed.node.pins(), [pin(&cid, "photos")]);
     assert!(bed.ok(&it, &["cat", &format!("{cid}/1/7.raw")]).stdout == noise(7, FILE_LEN));
     bed.ok(&it, &["get", "photos", "-o", "out"]);
     assert!(Journey::files(&it.path("out")) == Journey::files(&it.path("photos")));
@@ -192,7 +192,7 @@ fn an_import_that_was_killed_leaves_no_pin_and_is_done_anew() {
         bed.node.asked();
         let receipt = bed.ok(&it, &["add", "photos", "--to", "node", "--json"]).json().remove(0);
         assert_eq!((&receipt["partial"], &receipt["replicas"][0]["state"]), (&false.into(), &"present".into()));
-        assert_eq!((bed.imports(), bed.node.pins()), (1, vec![pin(&cid)]), "{when}");
+        assert_eq!((bed.imports(), bed.node.pins()), (1, vec![pin(&cid, "photos")]), "{when}");
         let verified = bed.ok(&it, &["verify", "--json"]).json().pop().unwrap();
         assert_eq!((&verified["bad"], &verified["unknown"]), (&0.into(), &0.into()), "{when}: {verified}");
     }
@@ -204,10 +204,10 @@ fn an_import_whose_answer_was_not_recorded_is_not_sent_again() {
     bed.known_to(&it);
     let cid = folder(&it, 12);
     bed.serve(|| it.killed_at("after-content", ["add", "photos", "--to", "node"]));
-    assert_eq!((bed.imports(), bed.node.pins()), (1, vec![pin(&cid)]));
+    assert_eq!((bed.imports(), bed.node.pins()), (1, vec![pin(&cid, "photos")]));
     let receipt = bed.ok(&it, &["add", "photos", "--to", "node", "--json"]).json().remove(0);
     assert_eq!((&receipt["partial"], &receipt["replicas"][0]["state"]), (&false.into(), &"present".into()));
-    assert_eq!((bed.imports(), bed.node.pins()), (0, vec![pin(&cid)]));
+    assert_eq!((bed.imports(), bed.node.pins()), (0, vec![pin(&cid, "photos")]));
 }
 
 #[test]
