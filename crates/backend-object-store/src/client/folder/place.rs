@@ -136,19 +136,25 @@ impl Folder {
     }
 
     async fn make_folder(&self, name: &str) -> Result<()> {
-        // Servers differ in how they refuse what is there already, or what they do not like to be asked.
-        let answer = self.ask(Call::write(None), "make a folder", ("MKCOL", name), &[], &[403, 404, 405, 409]).await?;
-        if answer.status().is_success() {
-            return Ok(());
-        }
-        match self.find(name).await? {
-            Some(node) if node.is_folder && node.name == name => Ok(()),
-            Some(_) => Err(Error::new(ErrorKind::AlreadyExists, "a file stands where a folder is needed")),
-            None => {
-                self.recognise().await?;
-                Err(Error::new(ErrorKind::Denied, "the server does not permit to make a folder"))
+        for _ in 0..MAX_LOOKS {
+            // Servers differ in how they refuse what is there already, or what they do not like to be asked.
+            let refusals = [403, 404, 405, 409, 423];
+            let answer = self.ask(Call::write(None), "make a folder", ("MKCOL", name), &[], &refusals).await?;
+            if answer.status().is_success() {
+                return Ok(());
+            }
+            match self.find(name).await? {
+                Some(node) if node.is_folder && node.name == name => return Ok(()),
+                Some(_) => return Err(Error::new(ErrorKind::AlreadyExists, "a file stands where a folder is needed")),
+                // Somebody else is making it at this moment (rclone).
+                None if answer.status().as_u16() == 423 => self.shared.clock.sleep(UNLOCKS).await,
+                None => {
+                    self.recognise().await?;
+                    return Err(Error::new(ErrorKind::Denied, "the server does not permit to make a folder"));
+                }
             }
         }
+        Err(Error::new(ErrorKind::Unavailable, "others write there all the time"))
     }
 
     fn knows(&self, folder: &str) -> bool {
