@@ -17,12 +17,11 @@ mod s3s_fs {
     static SERVER: LazyLock<Server> = LazyLock::new(|| Server::s3s_fs().unwrap());
 
     const FAULTS: &[(&str, &str)] = &[
-        ("c16_what_is_absent_is_not_found", "InternalError"),
+        ("c16_what_is_absent_is_not_found", "(500)"),
         ("c37_hostile_names_are_kept_or_refused", "InternalError"),
         ("c38_near_names_do_not_meet", "InternalError"),
-        ("c43_an_upload_can_be_given_up", "AccessDenied"),
         ("c50_a_range_is_exact", "InternalError"),
-        ("c63_neighbours_stay", "InternalError"),
+        ("c63_neighbours_stay", "(500)"),
     ];
 
     async fn fixture() -> Fixture {
@@ -42,18 +41,6 @@ mod s3s_fs {
             .collect();
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
-}
-
-/// What people put before a disk.
-mod rclone {
-    use super::*;
-
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::rclone_s3().unwrap());
-
-    async fn fixture() -> Fixture {
-        against::fixture(against::bucket(&SERVER, |_| ())).await
-    }
-    backend_testkit::suite!(fixture);
 }
 
 mod moto {
