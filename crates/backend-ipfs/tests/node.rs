@@ -145,7 +145,7 @@ async fn what_was_lost_is_mended_and_the_pin_stays() {
     let err = read(&node, content.cid(), &GetOptions::default()).await.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::NotFound);
     let mended = add(&node, &content).await.unwrap();
-    assert_eq!((mended.existed, mended.evidence), (Some(true), Evidence::Attested));
+    assert_eq!((mended.existed, mended.evidence), (Some(true), Evidence::Acknowledged));
     assert_eq!(read(&node, content.cid(), &GetOptions::default()).await.unwrap().len() as u64, LEAF * 3);
     assert_eq!(stat(&node, content.cid()).await.unwrap().note.as_deref(), Some("pinned as kept"));
     let asked = kubo.asked().join(" ");
