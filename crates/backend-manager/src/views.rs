@@ -30,7 +30,7 @@ impl Activity {
         self.total.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn expect(&self, bytes: u64) {
+    pub(crate) fn announce(&self, bytes: u64) {
         self.total.fetch_add(bytes, Ordering::Relaxed);
     }
 }

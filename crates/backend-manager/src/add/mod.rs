@@ -183,7 +183,7 @@ impl Namer<'_> {
     }
 
     async fn open(&self, file: File, path: PathBuf, (len, fingerprint): (u64, Option<Fingerprint>)) -> Result<Content> {
-        self.request.activity.expect(len);
+        self.request.activity.announce(len);
         let cancelled = Arc::new(AtomicBool::new(false));
         let _stop = StopOnDrop(cancelled.clone());
         let (progress, profile) = (self.request.activity.named.clone(), self.request.profile);

@@ -241,7 +241,7 @@ impl Namer<'_> {
             spool: self.spool.clone(),
         };
         let found_files = move |files: Vec<Found>| {
-            activity.expect(files.iter().map(|file| file.named.entry.size).sum());
+            activity.announce(files.iter().map(|file| file.named.entry.size).sum());
             tx.blocking_send(files).map_err(|_| Error::new(ErrorKind::Internal, "given up"))
         };
         let visitor = Visitor { how, found: found_files };
