@@ -10,11 +10,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 
 use super::blocks::Blocks;
 use super::rpc::lock;
-use super::wire::{Head, Wire};
+use super::wire::{Head, Wire, accept};
 use asked::{Asked, Form};
 use reply::{Body, Reply};
 
@@ -89,15 +89,11 @@ impl Gateway {
         let address = listener.local_addr()?;
         let state = Arc::new(State { blocks, lie: Mutex::default(), asked: Mutex::default() });
         let shared = state.clone();
-        let task = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((socket, _)) = listener.accept().await {
-                let state = shared.clone();
-                connections.spawn(async move { state.serve(socket).await });
-                while connections.try_join_next().is_some() {}
-            }
+        let task = accept(listener, move |socket| {
+            let state = shared.clone();
+            async move { state.serve(socket).await }
         });
-        Ok(Self { state, address, task: task.abort_handle() })
+        Ok(Self { state, address, task })
     }
 
     /// Where it is.

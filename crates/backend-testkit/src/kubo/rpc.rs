@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ipld::Cid;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 
 use super::answer::{Answer, send};
 use super::blocks::Blocks;
 use super::pins::Pin;
-use super::wire::{Head, Wire};
+use super::wire::{Head, Wire, accept};
 
 const PREFIX: &str = "/api/v0/";
 const DENIED: &str = "Kubo RPC Access Denied: Please provide a valid authorization token as defined in the API.Authorizations configuration.\n";
@@ -112,15 +112,11 @@ impl Kubo {
             peer: format!("12D3KooW{}", address.port()),
         });
         let shared = state.clone();
-        let task = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((socket, _)) = listener.accept().await {
-                let state = shared.clone();
-                connections.spawn(async move { state.serve(socket).await });
-                while connections.try_join_next().is_some() {}
-            }
+        let task = accept(listener, move |socket| {
+            let state = shared.clone();
+            async move { state.serve(socket).await }
         });
-        Ok(Self { state, address, task: task.abort_handle() })
+        Ok(Self { state, address, task })
     }
 
     /// Where the RPC is.

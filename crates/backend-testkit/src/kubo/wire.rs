@@ -4,7 +4,23 @@ use std::io::{Error, ErrorKind, Result};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+
+/// Serves each connection by `serve`; all of them end with the handle.
+pub(super) fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F + Send + 'static) -> AbortHandle
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let task = tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            connections.spawn(serve(socket));
+            while connections.try_join_next().is_some() {}
+        }
+    });
+    task.abort_handle()
+}
 
 /// The most bytes of a request's head, and of a line of a chunked body.
 const MAX_HEAD: usize = 64 * 1024;
