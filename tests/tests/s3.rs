@@ -66,7 +66,7 @@ fn kept(requests: &[Request], key: &str) -> BTreeSet<String> {
 enum Death {
     /// By its own hand, at a fault point.
     At(&'static str),
-    /// By kill -9, while this happens to its last part and all others have arrived.
+    /// By kill -9, while this happens to its last part and all others have arrived; with `HangAfter`, that one, too.
     During(Fault),
 }
 
@@ -78,10 +78,11 @@ impl Bed {
             Death::At(point) => return it.killed_at(point, words),
             Death::During(fault) => fault.clone(),
         };
+        let arrived = if fault == Fault::HangAfter { n_parts } else { n_parts - 1 };
         self.server.fault(When::nth(Operation::UploadPart, n_parts as u64).key(key), fault);
         let mut child = it.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let patience = Instant::now() + Duration::from_secs(60);
-        while kept(&self.server.requests(), key).len() < n_parts - 1 {
+        while kept(&self.server.requests(), key).len() < arrived {
             assert!(Instant::now() < patience && child.try_wait().unwrap().is_none(), "it did not get so far");
             std::thread::yield_now();
         }

@@ -26,7 +26,7 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// How much of its body was received, in bytes.
     pub received: u64,
-    /// The status of the answer; none while there was none, or when the connection was cut instead.
+    /// The status of the answer, also of one that is kept back for ever; none while there was none, or when the connection was cut instead.
     pub status: Option<u16>,
 }
 
