@@ -1,39 +1,18 @@
 //! The conformance suite, on the leaf and on the stack, for each kind; and for buckets once more with what a probe has learnt.
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
+mod common;
 mod fake;
 
 use std::sync::Arc;
 
-use backend_core::{Backend, Result, Settings};
-use backend_layers::{Gates, Operational, SystemClock, stack};
 use backend_object_store::Objects;
 use backend_testkit::Fixture;
-use serde_json::{Value, json};
-
-type Open = fn(Settings) -> Result<Arc<dyn Backend>>;
+use common::fixture;
+use serde_json::json;
 
 /// Of Azurite; published by Microsoft.
 const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
-
-fn settings(connection: &Value, credentials: &Value, learnt: &Value) -> Settings {
-    let mut settings = Settings::new("suite", connection.clone(), Arc::new(SystemClock));
-    settings.credentials = credentials.clone();
-    settings.learnt = learnt.clone();
-    settings
-}
-
-/// With what a probe of the very store answered, if that is wanted.
-async fn fixture(open: Open, connection: Value, credentials: Value, is_probed: bool) -> Fixture {
-    let learnt = match is_probed {
-        true => open(settings(&connection, &credentials, &Value::Null)).unwrap().probe().await.unwrap(),
-        false => Value::Null,
-    };
-    let leaf = move || open(settings(&connection, &credentials, &learnt)).unwrap();
-    let same = leaf.clone();
-    let layered = move || stack(same(), &Operational::default(), &Gates::default(), Arc::new(SystemClock));
-    Fixture::new().leaf(leaf).stack(layered)
-}
 
 async fn gcs(is_probed: bool) -> Fixture {
     let home = fake::gcs(Arc::default()).await;

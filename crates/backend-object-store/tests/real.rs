@@ -3,16 +3,15 @@
 //! There is none for Google Cloud Storage: fake-gcs-server 1.56 takes no uploads by the XML API, which `object_store` speaks (400, "invalid uploadType").
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
-use std::sync::{Arc, LazyLock};
+mod common;
 
-use backend_core::{Backend, Result, Settings};
-use backend_layers::{Gates, Operational, SystemClock, stack};
+use std::sync::LazyLock;
+
 use backend_object_store::Objects;
 use backend_testkit::Fixture;
 use backend_testkit::real::{SECRET, Server, USER};
+use common::{fixture, settings};
 use serde_json::{Value, json};
-
-type Open = fn(Settings) -> Result<Arc<dyn Backend>>;
 
 static AZURITE: LazyLock<Server> = LazyLock::new(|| with_bucket(Server::azurite().unwrap()));
 static WEBDAV: LazyLock<Server> = LazyLock::new(|| with_bucket(Server::rclone_webdav().unwrap()));
@@ -20,25 +19,6 @@ static WEBDAV: LazyLock<Server> = LazyLock::new(|| with_bucket(Server::rclone_we
 fn with_bucket(server: Server) -> Server {
     server.bucket("suite").unwrap();
     server
-}
-
-fn settings(connection: &Value, credentials: &Value, learnt: &Value) -> Settings {
-    let mut settings = Settings::new("suite", connection.clone(), Arc::new(SystemClock));
-    settings.credentials = credentials.clone();
-    settings.learnt = learnt.clone();
-    settings
-}
-
-/// What is offered is what a probe of the very server has shown: nothing else is left out.
-async fn fixture(open: Open, connection: Value, credentials: Value, is_probed: bool) -> Fixture {
-    let learnt = match is_probed {
-        true => open(settings(&connection, &credentials, &Value::Null)).unwrap().probe().await.unwrap(),
-        false => Value::Null,
-    };
-    let leaf = move || open(settings(&connection, &credentials, &learnt)).unwrap();
-    let same = leaf.clone();
-    let layered = move || stack(same(), &Operational::default(), &Gates::default(), Arc::new(SystemClock));
-    Fixture::new().leaf(leaf).stack(layered)
 }
 
 /// All tests share the server, and each fixture has a folder of its own where the server's listing has to be walked through from its beginning.
