@@ -126,14 +126,6 @@ impl Server {
         Self::begin(plan::azurite()?)
     }
 
-    /// fake-gcs-server: Google Cloud Storage's JSON API, without authentication.
-    ///
-    /// # Errors
-    /// As [`Server::s3s_fs`].
-    pub fn fake_gcs() -> Result<Self, Unready> {
-        Self::begin(plan::fake_gcs()?)
-    }
-
     /// `rclone serve webdav`, with [`USER`] and [`SECRET`].
     ///
     /// # Errors

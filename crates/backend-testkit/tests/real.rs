@@ -54,11 +54,6 @@ fn azurite_asks_who_it_is() {
     check(Server::azurite, "GET /devstoreaccount1/first?restype=container&comp=list", 403);
 }
 
-#[test]
-fn fake_gcs_keeps_buckets() {
-    check(Server::fake_gcs, "GET /storage/v1/b/first", 200);
-}
-
 /// moto keeps everything in memory: nothing is left behind a restart.
 #[test]
 fn moto_forgets() {

@@ -1,11 +1,13 @@
 //! What the built program says of itself: `ipfs-kit internal describe`.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::failure::{Failure, Result};
+use crate::oracle;
 use crate::run;
 use crate::tree::Tree;
 
@@ -59,12 +61,16 @@ pub struct Failing {
     pub exit_code: u8,
 }
 
-/// Builds the program with every backend, in the profile that tests use, and asks it.
+/// The program as the journeys run it: with every backend, and with the features under which `cargo test` builds the workspace, so that nothing is built
+/// again.
+const PROGRAM: &str = "program";
+
+/// Builds the program with every backend, and asks it.
 pub(super) fn ask(tree: &Tree) -> Result<Described> {
-    let words =
-        ["run", "--quiet", "--locked", "--package", "ipfs-kit", "--features", "full", "--", "internal", "describe"];
-    let said = run::answer(run::cargo().args(words).current_dir(tree.root()))?;
-    parse(&said)
+    let build = ["build", "--quiet", "--locked", "--workspace", "--example", PROGRAM];
+    run::quietly(run::cargo().args(build).current_dir(tree.root()))?;
+    let mut ask = Command::new(oracle::target(tree).join("debug/examples").join(PROGRAM));
+    parse(&run::answer(ask.args(["internal", "describe"]).current_dir(tree.root()))?)
 }
 
 pub(super) fn parse(said: &str) -> Result<Described> {

@@ -122,21 +122,6 @@ pub(super) fn azurite() -> Result<Plan, Unready> {
     Ok(Plan { bucket: azure::container, ..begun })
 }
 
-pub(super) fn fake_gcs() -> Result<Plan, Unready> {
-    let begun = plan("fake-gcs-server", |server| {
-        let mut command = program(server)?;
-        command.args(["-scheme", "http", "-host", "127.0.0.1", "-port", &server.port().to_string()]);
-        command.args(["-public-host", &address(server), "-external-url", &server.url()]);
-        command.args(["-backend", "filesystem", "-filesystem-root"]).arg(server.data());
-        Ok(command)
-    })?;
-    let bucket = |server: &Server, name: &str| {
-        let headers = [("Content-Type", "application/json")];
-        asked(server, "POST /storage/v1/b?project=suite", &headers, &format!("{{\"name\":\"{name}\"}}"))
-    };
-    Ok(Plan { bucket, ..begun })
-}
-
 pub(super) fn seaweedfs() -> Result<Plan, Unready> {
     let begun = plan("seaweedfs", weed)?;
     let ready = |server: &Server| {
