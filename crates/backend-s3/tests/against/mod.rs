@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 static BUCKETS: AtomicU64 = AtomicU64::new(0);
 
 /// A new bucket on `server`; `prepare` may do more to it.
-pub fn bucket(server: &Server, prepare: impl Fn(&str)) -> Value {
+pub(crate) fn bucket(server: &Server, prepare: impl Fn(&str)) -> Value {
     let name = format!("suite-{}", BUCKETS.fetch_add(1, Ordering::Relaxed));
     server.bucket(&name).unwrap();
     prepare(&name);
@@ -28,19 +28,11 @@ fn open(connection: &Value, learnt: &Facts) -> Arc<dyn Backend> {
 }
 
 /// The leaf and the stack on a bucket, opened with what was learnt of it.
-pub async fn fixture(connection: Value) -> Fixture {
+pub(crate) async fn fixture(connection: Value) -> Fixture {
     let learnt = open(&connection, &Value::Null).probe().await.unwrap();
     let (bare, layered) = ((connection.clone(), learnt.clone()), (connection, learnt));
     Fixture::new().leaf(move || open(&bare.0, &bare.1)).stack(move || {
         let leaf = open(&layered.0, &layered.1);
         stack(leaf, &Operational::default(), &Gates::default(), Arc::new(SystemClock))
     })
-}
-
-/// Why a case fails, if it does.
-#[allow(dead_code, reason = "one of the two tests uses it")]
-pub fn failure_of<F: Future<Output = Fixture>>(name: &str, fixture: impl Fn() -> F) -> Option<String> {
-    let case = std::panic::AssertUnwindSafe(|| backend_testkit::run(name, fixture));
-    let panic = std::panic::catch_unwind(case).err()?;
-    Some(panic.downcast_ref::<String>().cloned().unwrap_or_default())
 }
