@@ -15,7 +15,7 @@ mod s3s_fs {
     static SERVER: LazyLock<Server> = LazyLock::new(|| Server::s3s_fs().unwrap());
 
     async fn fixture() -> Fixture {
-        against::fixture(against::bucket(&SERVER, |_| ())).await
+        against::fixture("s3s-fs", against::bucket(&SERVER, |_| ())).await
     }
     backend_testkit::suite!(fixture);
 }
@@ -27,7 +27,7 @@ mod rclone {
     static SERVER: LazyLock<Server> = LazyLock::new(|| Server::rclone_s3().unwrap());
 
     async fn fixture() -> Fixture {
-        against::fixture(against::bucket(&SERVER, |_| ())).await
+        against::fixture("rclone", against::bucket(&SERVER, |_| ())).await
     }
     backend_testkit::suite!(fixture);
 }
@@ -38,7 +38,7 @@ mod moto {
     static SERVER: LazyLock<Server> = LazyLock::new(|| Server::moto().unwrap());
 
     async fn fixture() -> Fixture {
-        against::fixture(against::bucket(&SERVER, |_| ())).await
+        against::fixture("moto", against::bucket(&SERVER, |_| ())).await
     }
     backend_testkit::suite!(fixture);
 
@@ -53,7 +53,7 @@ mod moto {
                 let status = SERVER.ask(&format!("PUT /{name}?versioning"), ENABLED).unwrap();
                 assert_eq!(status, 200);
             };
-            against::fixture(against::bucket(&SERVER, enable)).await
+            against::fixture("moto, versions", against::bucket(&SERVER, enable)).await
         }
         backend_testkit::suite!(fixture);
     }

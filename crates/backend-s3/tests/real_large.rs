@@ -14,7 +14,7 @@ mod seaweedfs {
     static SERVER: LazyLock<Server> = LazyLock::new(|| Server::seaweedfs().unwrap());
 
     async fn fixture() -> Fixture {
-        against::fixture(against::bucket(&SERVER, |_| ())).await
+        against::fixture("seaweedfs", against::bucket(&SERVER, |_| ())).await
     }
     backend_testkit::suite!(fixture);
 }

@@ -86,10 +86,10 @@ fn arrived(server: &Server) -> u64 {
 }
 
 fn known_to(server: &Server, counter: &Counter, it: &Journey) {
-    server.bucket("suite-0").unwrap();
+    server.bucket("suite-0000").unwrap();
     let settings = [
         format!("connection.endpoint_url=http://127.0.0.1:{}", counter.port),
-        "connection.bucket=suite-0".to_owned(),
+        "connection.bucket=suite-0000".to_owned(),
         "connection.region=us-east-1".to_owned(),
         format!("connection.part_size={PART}"),
         format!("credentials.access_key_id={USER}"),

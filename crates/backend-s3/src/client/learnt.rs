@@ -27,6 +27,10 @@ pub(crate) struct Learnt {
     pub(crate) put_crc64: bool,
     /// Parts that together are not what their CRC-64/NVME says are refused.
     pub(crate) crc64: bool,
+    /// `ListParts` tells parts without their etags, and `CompleteMultipartUpload` takes them so.
+    pub(crate) bare_parts: bool,
+    /// An upload that is not known is answered with 403, by `ListParts` not at all.
+    pub(crate) uploads_denied: bool,
     /// `DeleteObjects` removes what it is told.
     pub(crate) batch: bool,
     /// Names are paths of files: nothing can be stored below a stored name.

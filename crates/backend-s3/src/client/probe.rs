@@ -1,6 +1,7 @@
 //! What only the service can tell: a canary is written, overwritten, and removed again. A 200 alone proves nothing.
 
 mod names;
+mod parts;
 mod race;
 
 use std::hash::{BuildHasher, RandomState};
@@ -8,17 +9,13 @@ use std::hash::{BuildHasher, RandomState};
 use backend_core::{
     AddOptions, Condition, Content, ContentId, ErrorKind, GetOptions, Key, Locator, OWN_PREFIX, Result, Write,
 };
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use ipld::address;
 
-use super::parts::Parts;
-use super::put::{Sums, When};
+use super::put::Sums;
 use super::versions::Versioning;
-use super::{Client, Kept, Learnt, Token};
+use super::{Client, Kept, Learnt};
 use crate::config::Labels;
-use crate::failure::Failure;
 use crate::provider::Checksum;
 
 /// A CRC-64/NVME that the canary does not have.
@@ -61,7 +58,7 @@ impl Client {
     pub(crate) async fn probe(&self) -> Result<Learnt> {
         let it = self.unlearnt();
         let canary = Canary::new(&it, it.versioning().await?);
-        let learnt = it.learn(&canary).await;
+        let learnt = Box::pin(it.learn(&canary)).await;
         let swept = it.sweep(&canary).await;
         let learnt = learnt?;
         swept?;
@@ -81,6 +78,8 @@ impl Client {
             sha256: self.refuses_by_sha256(canary).await?,
             put_crc64: self.refuses_by_crc64(canary).await?,
             crc64: self.refuses_other_parts(canary).await?,
+            bare_parts: self.completes_bare_parts(canary).await?,
+            uploads_denied: self.denies_unknown_uploads(canary).await?,
             tags: self.keeps_tags(canary).await?,
             versions: canary.versioning == Versioning::Enabled,
             batch: self.removes_many(canary).await?,
@@ -146,38 +145,6 @@ impl Client {
         Ok(refuses)
     }
 
-    /// Over the canary, which is there.
-    async fn refuses_to_complete(&self, canary: &Canary, condition: Condition, crc: Option<String>) -> Result<bool> {
-        let refusal = match &crc {
-            Some(_) => [ErrorKind::Integrity, ErrorKind::InvalidInput],
-            None => [ErrorKind::Precondition; 2],
-        };
-        let upload = match self.create(&canary.key, &Kept::default()).await {
-            Err(err) if is_no(err.kind()) => return Ok(false),
-            answer => answer?,
-        };
-        let token = Token::new(self, &canary.key, &canary.content, &upload, canary.content.len())?;
-        let answer = self.completed(canary, &token, &condition, crc).await;
-        if answer.is_err() {
-            self.abort(&token).await?;
-        }
-        refused(answer.map_err(Into::into), &refusal)
-    }
-
-    async fn completed(
-        &self,
-        canary: &Canary,
-        token: &Token,
-        condition: &Condition,
-        crc: Option<String>,
-    ) -> Result<Option<String>, Failure> {
-        let (content, opts) = (&canary.content, AddOptions::default());
-        let part = self.part(token, content, &opts, 1, 0..content.len()).await?;
-        let mut parts = Parts::new(content.len(), content.len());
-        parts.arrive(1, part);
-        self.finish(token, &parts, &When::of(condition)?, crc).await
-    }
-
     async fn refuses_by_sha256(&self, canary: &Canary) -> Result<bool> {
         let sha256 = super::digest_of(&canary.other);
         self.refuses_other_bytes(canary, &Sums { is_signed: true, sha256, crc64: None }).await
@@ -201,16 +168,6 @@ impl Client {
             return Ok(false);
         }
         refused(put, &[ErrorKind::Integrity, ErrorKind::InvalidInput, ErrorKind::Unauthenticated])
-    }
-
-    async fn refuses_other_parts(&self, canary: &Canary) -> Result<bool> {
-        match self.rules.checksum {
-            Checksum::WhenRequired => Ok(false),
-            Checksum::WhenSupported => {
-                let crc = BASE64.encode(NO_CRC);
-                self.refuses_to_complete(canary, Condition::Always, Some(crc)).await
-            }
-        }
     }
 
     async fn keeps_tags(&self, canary: &Canary) -> Result<bool> {

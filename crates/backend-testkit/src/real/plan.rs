@@ -107,7 +107,7 @@ const KNOWN: usize = 1024;
 
 /// What is put on its disk later rclone does not see for minutes; told to look more often, it misses what it was just asked to make.
 pub(super) fn folders(server: &Server) -> Result<(), Unready> {
-    let names = (0..KNOWN).map(|n| format!("suite-{n}")).chain(["first", "peers"].map(str::to_owned));
+    let names = (0..KNOWN).map(|n| format!("suite-{n:04}")).chain(["first", "peers"].map(str::to_owned));
     names.into_iter().try_for_each(|name| folder(server, &name))
 }
 
@@ -115,7 +115,7 @@ fn known(server: &Server, name: &str) -> Result<(), Unready> {
     match server.data().join(name).is_dir() {
         true => Ok(()),
         false => {
-            Err(Unready::new(format!("rclone has only the buckets that it began with, suite-0 and on: no {name}")))
+            Err(Unready::new(format!("rclone has only the buckets that it began with, suite-0000 and on: no {name}")))
         }
     }
 }

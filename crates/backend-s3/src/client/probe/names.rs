@@ -98,10 +98,10 @@ impl Client {
         for _ in 0..2 {
             let put = self.create_at(key, &canary.content, Condition::Always).await;
             let taken = self.is_taken(canary, put).await? && self.begins(canary, key).await?;
-            match (taken, self.wipe(canary, key).await) {
-                (true, wiped) => return wiped.map(|()| true),
-                // What is refused cannot be removed either.
-                (false, _) => {}
+            let wiped = self.wipe(canary, key).await;
+            // What is refused cannot be removed either.
+            if taken {
+                return wiped.map(|()| true);
             }
         }
         Ok(false)

@@ -1,13 +1,13 @@
 //! Whether of several writers of one name exactly one wins: some services look first and write then.
 
 use std::ops::Range;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use backend_core::{ByteStream, Condition, Content, Dag, Error, Open, Result};
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::{Either, join, join_all, select};
 use futures::stream::{self, StreamExt};
 use ipld::address;
@@ -48,14 +48,14 @@ impl Client {
         let held = Arc::new(Held::new());
         let content = held.clone().content();
         let slow = async {
-            let answer = self.create_at(key, &content, Condition::IfAbsent).await;
+            let answer = self.create_at(key, &content, Condition::IfAbsent).boxed().await;
             held.begun.close();
             answer
         };
         let fast = async {
             // Closing is the event: it is an error only to whoever wants a permit.
             let _ = held.begun.acquire().await;
-            let put = pin!(self.create_at(key, &canary.content, Condition::IfAbsent));
+            let put = self.create_at(key, &canary.content, Condition::IfAbsent).boxed();
             let answer = match select(put, self.clock.sleep(PATIENCE)).await {
                 Either::Left((answer, _)) => answer,
                 Either::Right(((), put)) => {
