@@ -1,6 +1,8 @@
-//! Journeys with the real program and a real Kubo, which `cargo xtask services kubo` builds: what the fake cannot vouch for.
+//! Journeys with the real program, a real Kubo and a real S3 server, which `cargo xtask services` builds: what fakes cannot vouch for.
 
 #![expect(clippy::unwrap_used, reason = "a step of a journey that cannot be taken, fails it")]
+
+mod broken;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -137,4 +139,10 @@ fn an_import_that_was_killed_leaves_no_pin_and_is_done_anew() {
     assert_eq!(pins(&kubo).matches(&cid).count(), 1);
     let verified = it.ok(["verify", "--json"]).json().pop().unwrap();
     assert_eq!((&verified["good"], &verified["bad"]), (&1.into(), &0.into()), "{verified}");
+}
+
+/// The same with 5 GiB is `real_large`.
+#[test]
+fn an_upload_survives_the_death_of_both_ends() {
+    broken::survives((256 << 20) + 12_345);
 }

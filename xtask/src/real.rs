@@ -145,7 +145,10 @@ mod tests {
         let tree = Tree::own().unwrap();
         let manifest = tree.toml(&format!("{}/Cargo.toml", JOURNEYS.1)).unwrap();
         let target = promised(JOURNEYS.0, &manifest, tree.path(JOURNEYS.1).join(TEST).is_file()).unwrap().unwrap();
-        assert_eq!((target.example.as_deref(), target.services), (Some("program"), vec!["kubo".to_owned()]));
+        assert_eq!(
+            (target.example.as_deref(), target.services),
+            (Some("program"), vec!["kubo".to_owned(), "s3s-fs".to_owned()])
+        );
         assert_eq!(manifest["package"]["name"].as_str(), Some(JOURNEYS.0));
     }
 

@@ -11,7 +11,7 @@ use backend_core::{
 use futures::stream::{self, BoxStream, StreamExt};
 use ipld::address;
 
-use crate::client::{Client, Kept};
+use crate::client::{Client, Kept, Learnt};
 use crate::error::refused;
 use crate::rules::Rules;
 
@@ -32,10 +32,13 @@ impl S3 {
     /// `InvalidConfig` for an unknown or unusable setting.
     pub fn open(settings: Settings) -> Result<Self> {
         let rules = Rules::read(&settings)?;
-        let offers = rules.offers(&settings.learnt());
+        let learnt: Learnt = settings.learnt();
+        let offers = rules.offers(&learnt);
         let mut info = Info::new(StorageType::S3, &settings.name, Addressing::Key, offers);
         info.limits.max_size = Some(MAX_SIZE);
-        info.limits.max_key = MAX_KEY - rules.prefix.len();
+        info.limits.max_key =
+            learnt.max_key.map_or(MAX_KEY, |most| most.min(MAX_KEY)).saturating_sub(rules.prefix.len());
+        info.needs = rules.needs(&learnt);
         info.gate = Some(gate(&rules));
         Ok(Self { info, client: Client::new(rules, &settings) })
     }
@@ -54,9 +57,15 @@ impl S3 {
     /// The full key of an id.
     fn key(&self, id: &ContentId) -> Result<String> {
         let key = id.key().ok_or_else(|| refused("this store names content by key"))?;
-        match key.as_str().len() <= self.info.limits.max_key {
-            true => Ok(self.client.key(key.as_str())),
-            false => Err(refused(format!("the key is longer than {} bytes", self.info.limits.max_key))),
+        if self.info.limits.max_key < key.as_str().len() {
+            return Err(refused(format!("the key is longer than {} bytes", self.info.limits.max_key)));
+        }
+        let key = self.client.key(key.as_str());
+        match self.client.learnt.max_segment {
+            Some(most) if key.split('/').any(|segment| most < segment.len()) => {
+                Err(refused(format!("a part of the key between slashes is longer than {most} bytes")))
+            }
+            _ => Ok(key),
         }
     }
 
@@ -123,6 +132,7 @@ impl Backend for S3 {
         let (at, key) = (Locator::new(id.clone()), self.key(id)?);
         self.admit(content, opts)?;
         let kept = Kept::of(opts, self.client.rules.labels)?;
+        self.client.room(&key).await?;
         match self.client.is_large(content.len()) {
             true => self.client.large(&at, &key, content, opts, &kept).await,
             false => self.client.small(&at, &key, content, opts, &kept).await,

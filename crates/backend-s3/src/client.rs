@@ -1,12 +1,15 @@
 //! The conversation with the service: one SDK client, made at first use, and what every request has in common.
 
 mod body;
+mod get;
 mod health;
 mod hooks;
 mod labels;
+mod learnt;
 mod list;
 mod object;
 mod parts;
+mod paths;
 mod probe;
 mod put;
 mod remove;
@@ -46,7 +49,7 @@ use hooks::{Bounded, Nobody, Time};
 
 pub(crate) use body::digest_of;
 pub(crate) use labels::Kept;
-pub(crate) use probe::Learnt;
+pub(crate) use learnt::Learnt;
 pub(crate) use token::Token;
 
 /// For so long a bucket that was seen is believed to be there: a 404 to a HEAD does not say which of the two is missing.
@@ -62,6 +65,8 @@ pub(crate) struct Client {
     live: Mutex<Option<Live>>,
     /// When the bucket was last seen.
     seen: Mutex<Option<Duration>>,
+    /// Where names are paths: what was last seen to be a folder, so that many names in one folder cost one look at it.
+    folder: Mutex<Option<String>>,
 }
 
 /// What stays when the region changes.
@@ -93,7 +98,22 @@ impl Client {
             base: OnceCell::new(),
             live: Mutex::default(),
             seen: Mutex::default(),
+            folder: Mutex::default(),
         })
+    }
+
+    /// The same bucket, of which nothing was learnt.
+    fn unlearnt(&self) -> Self {
+        Self {
+            rules: self.rules.clone(),
+            learnt: Learnt::default(),
+            clock: self.clock.clone(),
+            connect_timeout: self.connect_timeout,
+            base: OnceCell::new(),
+            live: Mutex::default(),
+            seen: Mutex::default(),
+            folder: Mutex::default(),
+        }
     }
 
     /// The full key of a name.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backend_core::{Capabilities, Error, ErrorKind, OWN_PREFIX, Result, Secret, Settings};
+use backend_core::{Capabilities, DigestKind, Error, ErrorKind, OWN_PREFIX, Result, Secret, Settings};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use url::{Host, Url};
@@ -71,6 +71,9 @@ impl Rules {
         check_place(&connection.bucket, &region, row, endpoint.as_ref())?;
         let customer_key = credentials.customer_key.filter(|key| !key.is_empty());
         check_encryption(connection.server_side_encryption, connection.kms_key_id.as_ref(), customer_key.as_ref())?;
+        if customer_key.is_some() && endpoint.as_ref().is_some_and(|url| url.scheme() == "http" && !is_here(url)) {
+            return Err(("credentials.customer_key", "it would be sent by http, where anybody can read it"));
+        }
         if connection.part_size.is_some_and(|len| !(MIN_PART..=MAX_PART).contains(&len)) {
             return Err(("connection.part_size", "expected 5 MiB to 5 GiB"));
         }
@@ -97,6 +100,12 @@ impl Rules {
         })
     }
 
+    /// The digest that makes a service compare the whole, where a probe has seen it do so.
+    pub(crate) fn needs(&self, learnt: &Learnt) -> Vec<DigestKind> {
+        let is_compared = self.checksum == Checksum::WhenSupported && (learnt.crc64 || learnt.put_crc64);
+        if is_compared { vec![DigestKind::Crc64Nvme] } else { Vec::new() }
+    }
+
     /// What an instance offers, by what an earlier probe has learnt.
     pub(crate) fn offers(&self, learnt: &Learnt) -> Capabilities {
         Capabilities {
@@ -113,20 +122,27 @@ impl Rules {
 fn endpoint_of(text: &str, allow_http: bool) -> Checked<Url> {
     const KEY: &str = "connection.endpoint_url";
     let url = Url::parse(text).map_err(|_| (KEY, "expected an address such as https://s3.example"))?;
-    let is_here = match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => return Err((KEY, "it names no host")),
-    };
+    if url.host().is_none() {
+        return Err((KEY, "it names no host"));
+    }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err((KEY, "expected a scheme, a host, a port and a path, and nothing else"));
     }
     match url.scheme() {
         "https" => Ok(url),
-        "http" if is_here || allow_http => Ok(url),
+        "http" if is_here(&url) || allow_http => Ok(url),
         "http" => Err((KEY, "what is sent by http can be read by anybody: set allow_http if that is meant")),
         _ => Err((KEY, "expected https or http")),
+    }
+}
+
+/// Whether an address is of this machine.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
     }
 }
 
@@ -229,6 +245,16 @@ mod tests {
         ];
         for (connection, credentials, key) in cases {
             assert_eq!(check(connection.clone(), credentials).err(), Some(key), "{connection}");
+        }
+    }
+
+    #[test]
+    fn a_customers_key_never_leaves_this_machine_by_http() {
+        let key = || json!({ "customer_key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" });
+        let at = |endpoint: &str| json!({ "bucket": "bbb", "endpoint_url": endpoint, "allow_http": true, "server_side_encryption": "customer" });
+        assert_eq!(check(at("http://nas"), key()).err(), Some("credentials.customer_key"));
+        for endpoint in ["https://nas", "http://127.0.0.1:9"] {
+            assert!(check(at(endpoint), key()).is_ok(), "{endpoint}");
         }
     }
 

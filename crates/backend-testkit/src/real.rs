@@ -107,7 +107,7 @@ impl Server {
     /// # Errors
     /// As [`Server::s3s_fs`].
     pub fn rclone_s3() -> Result<Self, Unready> {
-        Self::begin(plan::rclone_s3()?)
+        Self::begin_with(plan::rclone_s3()?, plan::folders)
     }
 
     /// SeaweedFS: a large server that providers run. It is not among `all`, because its build takes long.

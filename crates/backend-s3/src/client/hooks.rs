@@ -17,9 +17,12 @@ use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_types::body::SdkBody;
 use backend_core::Clock;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use http_body_util::Limited;
+use md5::{Digest as _, Md5};
 
 /// The most bytes of an answer that is not content: a page of 1000 keys of 1024 bytes, each letter escaped, has 6 MiB.
 const MAX_ANSWER: usize = 8 << 20;
@@ -137,6 +140,30 @@ impl Intercept for Signed {
     ) -> Result<(), BoxError> {
         if let Some(hash) = &self.0 {
             config.interceptor_state().store_put(PayloadSigningOverride::Precomputed(hash.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// Tells the MD5 of a body in memory: `DeleteObjects` wants it, or a newer checksum that some services do not know yet.
+#[derive(Debug)]
+pub(super) struct Summed;
+
+impl Intercept for Summed {
+    fn name(&self) -> &'static str {
+        "summed"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        if let Some(bytes) = request.body().bytes() {
+            let md5 = BASE64.encode(Md5::digest(bytes));
+            request.headers_mut().insert("content-md5", md5);
         }
         Ok(())
     }

@@ -105,7 +105,7 @@ impl Client {
     }
 
     pub(super) fn encoding(&self) -> Option<EncodingType> {
-        self.rules.row.encodes.then_some(EncodingType::Url)
+        (self.rules.row.encodes && !self.learnt.unescaped).then_some(EncodingType::Url)
     }
 
     async fn page_v2(&self, ask: &Ask, mark: &Mark) -> Result<Page> {

@@ -1,32 +1,25 @@
-//! What is there: its description, its bytes, a link to it (`HeadObject`, `GetObject`, `GetObjectTagging`).
+//! What is there: its description and a link to it (`HeadObject`, `GetObjectTagging`).
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::time::SystemTime;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::{ByteStream as SdkStream, DateTime};
+use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType, ServerSideEncryption};
-use backend_core::{
-    ByteRange, ByteStream, Digest, DigestKind, Error, ErrorKind, Evidence, Fetched, GetOptions, Link, Locator,
-    Metadata, Result, Secret,
-};
+use backend_core::{Digest, DigestKind, Error, ErrorKind, Evidence, Link, Locator, Metadata, Result, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use futures::stream::{self, StreamExt};
 use md5::{Digest as _, Md5};
 
 use super::{Client, labels};
 use crate::config::{Encryption, Labels};
-use crate::error::lie;
 use crate::failure::{Act, Failure};
 use crate::provider::Checksum;
 
-const HEAD: Act = Act::reads("look at the object");
-const GET: Act = Act::reads("read the object");
+pub(super) const HEAD: Act = Act::reads("look at the object");
 const TAGS: Act = Act::reads("read the tags");
 
 /// The headers of a customer's key, on every request that touches the bytes (S3 API, SSE-C). Empty without one.
@@ -38,15 +31,15 @@ pub(super) struct CustomerKey {
 }
 
 /// What `HeadObject` and `GetObject` both tell.
-struct Told<'a> {
-    size: Option<u64>,
-    etag: Option<&'a str>,
-    modified: Option<&'a DateTime>,
-    content_type: Option<&'a str>,
-    metadata: Option<&'a HashMap<String, String>>,
-    encryption: Option<&'a ServerSideEncryption>,
+pub(super) struct Told<'a> {
+    pub(super) size: Option<u64>,
+    pub(super) etag: Option<&'a str>,
+    pub(super) modified: Option<&'a DateTime>,
+    pub(super) content_type: Option<&'a str>,
+    pub(super) metadata: Option<&'a HashMap<String, String>>,
+    pub(super) encryption: Option<&'a ServerSideEncryption>,
     /// The SHA-256 of the whole object, and not of its parts' digests.
-    sha256: Option<&'a str>,
+    pub(super) sha256: Option<&'a str>,
 }
 
 impl Client {
@@ -63,6 +56,14 @@ impl Client {
     /// # Errors
     /// `NotFound` when the bucket is there and nothing is stored under the key; a delete marker is nothing.
     pub(super) async fn head(&self, key: &str, version: Option<&str>) -> Result<HeadObjectOutput> {
+        match self.asked(key, version).await {
+            Ok(head) => Ok(head),
+            Err(failed) => Err(self.absence(key, failed, version).await),
+        }
+    }
+
+    /// `HeadObject`, as it was answered.
+    pub(super) async fn asked(&self, key: &str, version: Option<&str>) -> Result<HeadObjectOutput, Failure> {
         let customer = self.customer_key();
         let mode = (self.rules.checksum == Checksum::WhenSupported).then_some(ChecksumMode::Enabled);
         let answer = self.tried(|sdk| {
@@ -72,14 +73,11 @@ impl Client {
             let request = request.set_sse_customer_key(customer.key.clone());
             self.told(HEAD, request.set_sse_customer_key_md5(customer.md5.clone()).send())
         });
-        match answer.await {
-            Ok(head) => Ok(head),
-            Err(failed) => Err(self.absence(failed, version).await),
-        }
+        answer.await
     }
 
     /// A 404 without words may be of the bucket; a version that cannot be one is not there; a marker is no content.
-    pub(super) async fn absence(&self, failed: Failure, version: Option<&str>) -> Error {
+    pub(super) async fn absence(&self, key: &str, failed: Failure, version: Option<&str>) -> Error {
         let is_marker = failed.status == Some(405) && (version.is_some() || failed.says("MethodNotAllowed"));
         let is_no_version = failed.status == Some(400)
             && version.is_some()
@@ -91,7 +89,7 @@ impl Client {
         }
         match is_marker || is_no_version {
             true => Error::new(ErrorKind::NotFound, "nothing is stored under this name in this version"),
-            false => failed.into(),
+            false => self.judged(key, failed).await,
         }
     }
 
@@ -117,7 +115,7 @@ impl Client {
         Ok(answer.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
     }
 
-    fn metadata(&self, at: &Locator, told: &Told<'_>) -> Result<Metadata> {
+    pub(super) fn metadata(&self, at: &Locator, told: &Told<'_>) -> Result<Metadata> {
         let etag = told.etag.map(bare_etag);
         let mut digests = Vec::new();
         if let Some(value) = told.sha256.and_then(|text| BASE64.decode(text).ok()).filter(|it| it.len() == 32) {
@@ -155,53 +153,6 @@ impl Client {
             .map(Bytes::from)
     }
 
-    pub(crate) async fn get(&self, at: &Locator, key: &str, opts: &GetOptions) -> Result<Fetched> {
-        let asked = opts.range.filter(|range| *range != ByteRange::From(0));
-        let header = asked.map(header).transpose()?;
-        let if_match = opts.if_match.as_deref().map(quoted).transpose()?;
-        let customer = self.customer_key();
-        let answer = self.tried(|sdk| {
-            let request = sdk.get_object().bucket(&self.rules.bucket).key(key);
-            let request = request.set_version_id(at.version.clone()).set_range(header.clone());
-            let request = request.set_if_match(if_match.clone());
-            let request = request.set_sse_customer_algorithm(customer.algorithm.clone());
-            let request = request.set_sse_customer_key(customer.key.clone());
-            self.told(GET, request.set_sse_customer_key_md5(customer.md5.clone()).send())
-        });
-        match (answer.await, asked) {
-            (Ok(answer), asked) => self.fetched(at, answer, asked),
-            // Nothing of nothing: the range begins at 0, and the content is empty.
-            (Err(failed), Some(range)) if failed.is(ErrorKind::InvalidRange) => {
-                let meta = self.stat(at, key).await?;
-                let range = range.within(meta.size.unwrap_or_default())?;
-                match range.is_empty() {
-                    true => Ok(Fetched { meta, range, body: stream::empty().boxed() }),
-                    false => Err(failed.into()),
-                }
-            }
-            (Err(failed), _) => Err(self.absence(failed, at.version.as_deref()).await),
-        }
-    }
-
-    fn fetched(&self, at: &Locator, answer: GetObjectOutput, asked: Option<ByteRange>) -> Result<Fetched> {
-        let len = answer.content_length().and_then(|len| u64::try_from(len).ok());
-        let len = len.ok_or_else(|| lie("an object without a length"))?;
-        let (range, size) = match (asked, answer.content_range()) {
-            (None, _) => (0..len, len),
-            (Some(_), Some(text)) => span(text).ok_or_else(|| lie("a Content-Range that is none"))?,
-            (Some(_), None) => return Err(lie("a range was asked for, and all is sent")),
-        };
-        if range.end - range.start != len || asked.is_some_and(|asked| asked.within(size).ok() != Some(range.clone())) {
-            return Err(lie("another range is sent than was asked for"));
-        }
-        let told = Told { size: Some(size), ..told_by_get(&answer) };
-        let mut meta = self.metadata(at, &told)?;
-        if asked.is_some() {
-            meta.digests.retain(|digest| digest.kind == DigestKind::Md5);
-        }
-        Ok(Fetched { meta, range, body: frames(answer.body, len) })
-    }
-
     /// An address under which anybody may read for a while (`GetObject`, signed in the query).
     pub(crate) async fn link(&self, at: &Locator, key: &str) -> Result<Link> {
         let now = self.clock.now();
@@ -230,7 +181,7 @@ fn told_by_head(head: &HeadObjectOutput) -> Told<'_> {
     }
 }
 
-fn told_by_get(got: &GetObjectOutput) -> Told<'_> {
+pub(super) fn told_by_get(got: &GetObjectOutput) -> Told<'_> {
     let is_whole = got.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
     Told {
         size: got.content_length().and_then(|len| u64::try_from(len).ok()),
@@ -256,71 +207,51 @@ pub(super) fn quoted(etag: &str) -> Result<String> {
     }
 }
 
-/// No object is larger, and some services count in signed numbers.
-const LAST: u64 = i64::MAX as u64;
-
-/// The `Range` header; both ends are included there.
-fn header(range: ByteRange) -> Result<String> {
-    let empty = || Error::new(ErrorKind::InvalidRange, format!("the range {range} asks for nothing"));
-    match range {
-        ByteRange::Bounded(start, end) if start < end => {
-            Ok(format!("bytes={}-{}", start.min(LAST), (end - 1).min(LAST)))
-        }
-        ByteRange::From(start) => Ok(format!("bytes={}-", start.min(LAST))),
-        ByteRange::Last(n) if 0 < n => Ok(format!("bytes=-{}", n.min(LAST))),
-        _ => Err(empty()),
-    }
-}
-
-/// `bytes 0-4/10`, as the range and the whole size.
-fn span(text: &str) -> Option<(Range<u64>, u64)> {
-    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let (first, last, size): (u64, u64, u64) = (first.parse().ok()?, last.parse().ok()?, size.parse().ok()?);
-    (first <= last && last < size).then(|| (first..last + 1, size))
-}
-
-/// The body, counted: it ends well only after exactly `len` bytes.
-fn frames(body: SdkStream, len: u64) -> ByteStream {
-    let next = |state: Option<(SdkStream, u64)>| async move {
-        let (mut body, left) = state?;
-        match body.next().await {
-            Some(Ok(frame)) => match left.checked_sub(frame.len() as u64) {
-                Some(left) => Some((Ok(frame), Some((body, left)))),
-                None => Some((Err(lie("more bytes than announced")), None)),
-            },
-            None if left == 0 => None,
-            Some(Err(_)) | None => {
-                let missing = format!("the connection broke, {left} bytes are missing");
-                Some((Err(Error::new(ErrorKind::Unavailable, missing)), None))
-            }
-        }
-    };
-    // Some readers ask again behind the end.
-    stream::unfold(Some((body, len)), next).fuse().boxed()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
 
-    #[test]
-    fn spans_are_read_or_refused() {
-        assert_eq!(span("bytes 0-4/10"), Some((0..5, 10)));
-        for text in ["", "bytes */10", "bytes 4-3/10", "bytes 0-10/10", "bytes 0-4/*", "bytes -1-4/10", "0-4/10"] {
-            assert_eq!(span(text), None, "{text}");
-        }
-        assert_eq!(span(&format!("bytes 0-{}/{}", u64::MAX, u64::MAX)), None);
+    use backend_core::{Key, Settings};
+    use backend_layers::SystemClock;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::rules::Rules;
+
+    /// Host and path of what is signed: a link is made here alone.
+    async fn signed(connection: Value) -> String {
+        let mut settings = Settings::new("links", connection, Arc::new(SystemClock));
+        settings.credentials = json!({ "access_key_id": "AK", "secret_access_key": "SK" });
+        let client = Client::new(Rules::read(&settings).unwrap(), &settings);
+        let link = client.link(&Locator::new(Key::new("a").unwrap()), "a").await.unwrap();
+        let (address, query) = link.url.reveal().split_once('?').unwrap();
+        assert!(query.contains("X-Amz-SignedHeaders=host") && !query.contains("SK"), "{query}");
+        address.to_owned()
     }
 
-    #[test]
-    fn headers_include_both_ends() {
-        assert_eq!(header(ByteRange::Bounded(2, 5)).unwrap(), "bytes=2-4");
-        assert_eq!(header(ByteRange::From(7)).unwrap(), "bytes=7-");
-        assert_eq!(header(ByteRange::Last(3)).unwrap(), "bytes=-3");
-        assert_eq!(header(ByteRange::Bounded(1, u64::MAX)).unwrap(), format!("bytes=1-{LAST}"));
-        for range in [ByteRange::Bounded(3, 3), ByteRange::Bounded(4, 3), ByteRange::Last(0)] {
-            assert_eq!(header(range).unwrap_err().kind(), ErrorKind::InvalidRange);
+    #[tokio::test]
+    async fn the_bucket_stands_in_the_host_or_in_the_path() {
+        let cases = [
+            (json!({ "bucket": "box" }), "https://box.s3.us-east-1.amazonaws.com/a"),
+            (json!({ "bucket": "box", "region": "eu-west-1" }), "https://box.s3.eu-west-1.amazonaws.com/a"),
+            (json!({ "bucket": "box", "path_style": true }), "https://s3.us-east-1.amazonaws.com/box/a"),
+            (json!({ "bucket": "a.box" }), "https://s3.us-east-1.amazonaws.com/a.box/a"),
+            (
+                json!({ "bucket": "box", "endpoint_url": "https://fra1.digitaloceanspaces.com" }),
+                "https://box.fra1.digitaloceanspaces.com/a",
+            ),
+            (json!({ "bucket": "box", "endpoint_url": "https://s3.example" }), "https://s3.example/box/a"),
+            (
+                json!({ "bucket": "box", "endpoint_url": "https://s3.example/up", "path_style": false }),
+                "https://box.s3.example/up/a",
+            ),
+            (
+                json!({ "bucket": "box", "endpoint_url": "http://127.0.0.1:9", "path_style": false }),
+                "http://127.0.0.1:9/box/a",
+            ),
+        ];
+        for (connection, wanted) in cases {
+            assert_eq!(signed(connection.clone()).await, wanted, "{connection}");
         }
     }
 

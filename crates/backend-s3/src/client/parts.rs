@@ -33,6 +33,7 @@ pub(super) fn part_size(len: u64, wanted: Option<u64>) -> u64 {
 /// One part that has arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
+    /// Empty where the service tells none, and asks for none.
     pub(super) etag: String,
     /// CRC-64/NVME of it in base64, as the service says it.
     pub(super) crc: Option<String>,
@@ -97,7 +98,8 @@ impl Parts {
     pub(super) fn list(&self) -> CompletedMultipartUpload {
         let parts = self.arrived.iter().map(|(number, part)| {
             let number = i32::try_from(*number).unwrap_or(i32::MAX);
-            let done = CompletedPart::builder().part_number(number).e_tag(&part.etag);
+            let etag = Some(part.etag.clone()).filter(|etag| !etag.is_empty());
+            let done = CompletedPart::builder().part_number(number).set_e_tag(etag);
             done.set_checksum_crc64_nvme(part.crc.clone()).build()
         });
         CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build()

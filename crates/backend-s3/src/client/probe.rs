@@ -1,56 +1,28 @@
 //! What only the service can tell: a canary is written, overwritten, and removed again. A 200 alone proves nothing.
 
+mod names;
+mod parts;
+mod race;
+
 use std::hash::{BuildHasher, RandomState};
 
 use backend_core::{
     AddOptions, Condition, Content, ContentId, ErrorKind, GetOptions, Key, Locator, OWN_PREFIX, Result, Write,
 };
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use futures::future::join_all;
 use ipld::address;
-use serde::{Deserialize, Serialize};
 
-use super::parts::Parts;
-use super::put::{When, hex};
+use super::put::Sums;
 use super::versions::Versioning;
-use super::{Client, Kept, Token};
+use super::{Client, Kept, Learnt};
 use crate::config::Labels;
-use crate::failure::Failure;
 use crate::provider::Checksum;
 
-/// So many writers try to create one name at once; some services look first and write then.
-const RACERS: usize = 8;
-const RACES: usize = 3;
+/// A CRC-64/NVME that the canary does not have.
+const NO_CRC: [u8; 8] = [0x5a; 8];
 
 /// An etag that nothing has.
 const NO_ETAG: &str = "00000000000000000000000000000000-9";
-
-/// What a probe finds out; all of it is `false` until one has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Learnt {
-    /// `PutObject` with `If-None-Match: *` refuses, and lets one of several win.
-    pub(crate) put_if_absent: bool,
-    /// `PutObject` with `If-Match` refuses another etag.
-    pub(crate) put_if_match: bool,
-    /// `CompleteMultipartUpload` does likewise.
-    pub(crate) complete_if_absent: bool,
-    pub(crate) complete_if_match: bool,
-    /// `GetObject` with `If-Match` refuses another etag.
-    pub(crate) get_if_match: bool,
-    /// `DeleteObject` does likewise.
-    pub(crate) delete_if_match: bool,
-    /// What is overwritten stays as a version.
-    pub(crate) versions: bool,
-    /// Tags come back.
-    pub(crate) tags: bool,
-    /// Bytes that are not what their SHA-256 says are refused.
-    pub(crate) sha256: bool,
-    /// Parts that together are not what their CRC-64/NVME says are refused.
-    pub(crate) crc64: bool,
-}
 
 /// Names of the canary, and what it is.
 struct Canary {
@@ -58,10 +30,11 @@ struct Canary {
     raced: Vec<String>,
     content: Content,
     other: Content,
+    versioning: Versioning,
 }
 
 impl Canary {
-    fn new(client: &Client) -> Self {
+    fn new(client: &Client, versioning: Versioning) -> Self {
         let name = format!("{OWN_PREFIX}probe/{:016x}", RandomState::new().hash_one(0));
         let content = |text: &'static str| {
             let bytes = Bytes::from_static(text.as_bytes());
@@ -69,28 +42,32 @@ impl Canary {
         };
         Self {
             key: client.key(&name),
-            raced: (0..RACES).map(|n| client.key(&format!("{name}-{n}"))).collect(),
+            raced: (0..2 * race::ROUNDS).map(|n| client.key(&format!("{name}-{n}"))).collect(),
             content: content("a canary of ipfs-kit\n"),
             other: content("another canary of ipfs-kit\n"),
+            versioning,
         }
     }
 }
 
 impl Client {
+    /// Looks with eyes that have learnt nothing, so that it learns the same twice.
+    ///
     /// # Errors
     /// What the service answers to a plain write, and whatever leaves a question open.
     pub(crate) async fn probe(&self) -> Result<Learnt> {
-        let canary = Canary::new(self);
-        let versioning = self.versioning().await?;
-        let learnt = self.learn(&canary, versioning).await;
-        let swept = self.sweep(&canary, versioning).await;
+        let it = self.unlearnt();
+        let canary = Canary::new(&it, it.versioning().await?);
+        let learnt = Box::pin(it.learn(&canary)).await;
+        let swept = it.sweep(&canary).await;
         let learnt = learnt?;
         swept?;
         Ok(learnt)
     }
 
-    async fn learn(&self, canary: &Canary, versioning: Versioning) -> Result<Learnt> {
+    async fn learn(&self, canary: &Canary) -> Result<Learnt> {
         self.canary(canary, Condition::Always).await?;
+        let (max_key, max_segment) = self.longest(canary).await?;
         Ok(Learnt {
             put_if_absent: self.refuses_to_create(canary).await?,
             put_if_match: self.refuses_to_replace(canary).await?,
@@ -98,20 +75,36 @@ impl Client {
             delete_if_match: self.refuses_to_delete(canary).await?,
             complete_if_absent: self.refuses_to_complete(canary, Condition::IfAbsent, None).await?,
             complete_if_match: self.refuses_to_complete(canary, wrong(), None).await?,
-            sha256: self.refuses_other_bytes(canary).await?,
+            sha256: self.refuses_by_sha256(canary).await?,
+            put_crc64: self.refuses_by_crc64(canary).await?,
             crc64: self.refuses_other_parts(canary).await?,
+            bare_parts: self.completes_bare_parts(canary).await?,
+            uploads_denied: self.denies_unknown_uploads(canary).await?,
             tags: self.keeps_tags(canary).await?,
-            versions: versioning == Versioning::Enabled,
+            versions: canary.versioning == Versioning::Enabled,
+            batch: self.removes_many(canary).await?,
+            paths: self.names_are_paths(canary).await?,
+            folder_fails: self.fails_over_folders(canary).await?,
+            unescaped: self.lies_about_escapes(canary).await?,
+            short_suffix: self.knows_no_short_suffix(canary).await?,
+            max_key,
+            max_segment,
         })
     }
 
-    async fn sweep(&self, canary: &Canary, versioning: Versioning) -> Result<()> {
+    async fn sweep(&self, canary: &Canary) -> Result<()> {
         for key in canary.raced.iter().chain([&canary.key]) {
-            match versioning {
-                Versioning::Never => self.delete(key, None, None).await?,
-                Versioning::Suspended | Versioning::Enabled => self.erase(key).await?,
-            };
+            self.wipe(canary, key).await?;
         }
+        Ok(())
+    }
+
+    /// Nothing of it stays, in no version.
+    async fn wipe(&self, canary: &Canary, key: &str) -> Result<()> {
+        match canary.versioning {
+            Versioning::Never => self.delete(key, None, None).await?,
+            Versioning::Suspended | Versioning::Enabled => self.erase(key).await?,
+        };
         Ok(())
     }
 
@@ -121,21 +114,14 @@ impl Client {
 
     async fn create_at(&self, key: &str, content: &Content, condition: Condition) -> Result<Option<String>> {
         let opts = AddOptions { condition, ..AddOptions::default() };
-        self.put(key, content, &opts, &Kept::default(), (None, None)).await
+        self.put(key, content, &opts, &Kept::default(), &Sums::default()).await
     }
 
     async fn refuses_to_create(&self, canary: &Canary) -> Result<bool> {
         if !refused(self.canary(canary, Condition::IfAbsent).await, &[ErrorKind::AlreadyExists])? {
             return Ok(false);
         }
-        for key in &canary.raced {
-            let racers = (0..RACERS).map(|_| self.create_at(key, &canary.content, Condition::IfAbsent));
-            let winners = join_all(racers).await.into_iter().filter(Result::is_ok).count();
-            if winners != 1 {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        self.one_wins(canary).await
     }
 
     async fn refuses_to_replace(&self, canary: &Canary) -> Result<bool> {
@@ -159,43 +145,23 @@ impl Client {
         Ok(refuses)
     }
 
-    /// Over the canary, which is there.
-    async fn refuses_to_complete(&self, canary: &Canary, condition: Condition, crc: Option<String>) -> Result<bool> {
-        let refusal = match &crc {
-            Some(_) => [ErrorKind::Integrity, ErrorKind::InvalidInput],
-            None => [ErrorKind::Precondition; 2],
-        };
-        let upload = match self.create(&canary.key, &Kept::default()).await {
-            Err(err) if is_no(err.kind()) => return Ok(false),
-            answer => answer?,
-        };
-        let token = Token::new(self, &canary.key, &canary.content, &upload, canary.content.len())?;
-        let answer = self.completed(canary, &token, &condition, crc).await;
-        if answer.is_err() {
-            self.abort(&token).await?;
+    async fn refuses_by_sha256(&self, canary: &Canary) -> Result<bool> {
+        let sha256 = super::digest_of(&canary.other);
+        self.refuses_other_bytes(canary, &Sums { is_signed: true, sha256, crc64: None }).await
+    }
+
+    async fn refuses_by_crc64(&self, canary: &Canary) -> Result<bool> {
+        match self.rules.checksum {
+            Checksum::WhenRequired => Ok(false),
+            Checksum::WhenSupported => {
+                let crc64 = Some(Bytes::from_static(&NO_CRC));
+                self.refuses_other_bytes(canary, &Sums { crc64, ..Sums::default() }).await
+            }
         }
-        refused(answer.map_err(Into::into), &refusal)
     }
 
-    async fn completed(
-        &self,
-        canary: &Canary,
-        token: &Token,
-        condition: &Condition,
-        crc: Option<String>,
-    ) -> Result<Option<String>, Failure> {
-        let (content, opts) = (&canary.content, AddOptions::default());
-        let part = self.part(token, content, &opts, 1, 0..content.len()).await?;
-        let mut parts = Parts::new(content.len(), content.len());
-        parts.arrive(1, part);
-        self.finish(token, &parts, &When::of(condition)?, crc).await
-    }
-
-    async fn refuses_other_bytes(&self, canary: &Canary) -> Result<bool> {
-        let Some(digest) = super::digest_of(&canary.other) else { return Ok(false) };
-        let (opts, kept) = (AddOptions::default(), Kept::default());
-        let told = (Some(&digest), Some(hex(&digest)));
-        let put = self.put(&canary.key, &canary.content, &opts, &kept, told).await;
+    async fn refuses_other_bytes(&self, canary: &Canary, sums: &Sums) -> Result<bool> {
+        let put = self.put(&canary.key, &canary.content, &AddOptions::default(), &Kept::default(), sums).await;
         if put.as_ref().is_err_and(|err| err.kind() == ErrorKind::Unavailable) {
             // A service that breaks over it (s3s-fs: 500) is not asked to compare. That it is there at all, another question shows.
             self.canary(canary, Condition::Always).await?;
@@ -204,21 +170,11 @@ impl Client {
         refused(put, &[ErrorKind::Integrity, ErrorKind::InvalidInput, ErrorKind::Unauthenticated])
     }
 
-    async fn refuses_other_parts(&self, canary: &Canary) -> Result<bool> {
-        match self.rules.checksum {
-            Checksum::WhenRequired => Ok(false),
-            Checksum::WhenSupported => {
-                let crc = BASE64.encode([0x5a; 8]);
-                self.refuses_to_complete(canary, Condition::Always, Some(crc)).await
-            }
-        }
-    }
-
     async fn keeps_tags(&self, canary: &Canary) -> Result<bool> {
         let labels = [("canary".to_owned(), "yes".to_owned())].into();
         let opts = AddOptions { write: Write { labels, ..Write::default() }, ..AddOptions::default() };
         let kept = Kept::of(&opts, Labels::Tags)?;
-        let put = self.put(&canary.key, &canary.content, &opts, &kept, (None, None)).await;
+        let put = self.put(&canary.key, &canary.content, &opts, &kept, &Sums::default()).await;
         match put {
             Err(err) if is_no(err.kind()) => return Ok(false),
             answer => answer?,
@@ -226,6 +182,41 @@ impl Client {
         match self.tags(&canary.key, None).await {
             Ok(tags) => Ok(tags == opts.write.labels),
             Err(err) if is_no(err.kind()) => Ok(false),
+            Err(err) => Err(err),
+        }
+    }
+}
+
+impl Client {
+    /// Two objects are removed by one request, and are gone.
+    async fn removes_many(&self, canary: &Canary) -> Result<bool> {
+        let pair: Vec<(&str, Option<&str>)> = canary.raced.iter().take(2).map(|key| (key.as_str(), None)).collect();
+        for (key, _) in &pair {
+            self.create_at(key, &canary.content, Condition::Always).await?;
+        }
+        let removed = self.delete_many(&pair).await;
+        if !self.is_taken(canary, removed).await? {
+            return Ok(false);
+        }
+        for (key, _) in &pair {
+            match self.head(key, None).await {
+                Err(err) if err.kind() == ErrorKind::NotFound => {}
+                Ok(_) => return Ok(false),
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a request was done. A service that refuses it does not offer it; one that breaks over it neither, if it is there otherwise.
+    async fn is_taken<T>(&self, canary: &Canary, answer: Result<T>) -> Result<bool> {
+        match answer {
+            Ok(_) => Ok(true),
+            Err(err) if is_no(err.kind()) || err.kind() == ErrorKind::TooLarge => Ok(false),
+            Err(err) if err.kind() == ErrorKind::Unavailable => {
+                self.canary(canary, Condition::Always).await?;
+                Ok(false)
+            }
             Err(err) => Err(err),
         }
     }

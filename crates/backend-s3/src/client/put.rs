@@ -24,6 +24,16 @@ pub(super) struct When {
     pub(super) if_match: Option<String>,
 }
 
+/// What the service can compare the bytes with.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    /// The SHA-256 stands in the signature.
+    pub(super) is_signed: bool,
+    pub(super) sha256: Option<Bytes>,
+    /// CRC-64/NVME; it is sent where there is no SHA-256.
+    pub(super) crc64: Option<Bytes>,
+}
+
 impl When {
     pub(super) fn of(condition: &Condition) -> Result<Self> {
         match condition {
@@ -75,37 +85,50 @@ impl Client {
             let token = Token::new(self, key, content, "", 1)?;
             keeper.save(&token.seal()?, Some(at), 0).await?;
         }
-        let digest = body::digest_of(content);
-        let signed = digest.as_ref().filter(|_| self.learnt.sha256).map(hex);
-        let etag = self.put(key, content, opts, kept, (digest.as_ref(), signed)).await?;
-        let compared = digest.filter(|_| self.learnt.sha256);
+        let sums = Sums {
+            is_signed: self.learnt.sha256,
+            sha256: body::digest_of(content),
+            crc64: content.digest(DigestKind::Crc64Nvme).filter(|value| value.len() == 8).cloned(),
+        };
+        let etag = self.put(key, content, opts, kept, &sums).await?;
+        let is_sent = self.rules.checksum == Checksum::WhenSupported;
+        let compared = match (sums.sha256, sums.crc64) {
+            (Some(value), _) if self.learnt.sha256 => Some(Digest { kind: DigestKind::Sha256, value }),
+            (None, Some(value)) if is_sent && self.learnt.put_crc64 => {
+                Some(Digest { kind: DigestKind::Crc64Nvme, value })
+            }
+            _ => None,
+        };
         let evidence = if compared.is_some() { Evidence::Attested } else { Evidence::Acknowledged };
-        let digests = compared.into_iter().map(|value| Digest { kind: DigestKind::Sha256, value }).collect();
+        let digests = compared.into_iter().collect();
         Ok(Metadata { digests, etag, ..stored(at, content, opts, kept, evidence) })
     }
 
     /// The etag of what was put. With a digest the service is given the chance to refuse other bytes: as a checksum where the provider takes them, and
-    /// by the second text in the signature, which services that check signatures compare, and answer well where a probe has seen it.
+    /// a SHA-256 in the signature, too, which services that check signatures compare, and answer well where a probe has seen it.
     pub(super) async fn put(
         &self,
         key: &str,
         content: &Content,
         opts: &AddOptions,
         kept: &Kept,
-        (digest, signed): (Option<&Bytes>, Option<String>),
+        sums: &Sums,
     ) -> Result<Option<String>> {
         let when = When::of(&opts.condition)?;
         let is_sent = self.rules.checksum == Checksum::WhenSupported;
-        let sha256 = digest.filter(|_| is_sent).map(|digest| BASE64.encode(digest));
-        let algorithm = (is_sent && sha256.is_none()).then_some(ChecksumAlgorithm::Crc64Nvme);
-        let (when, sha256, signed, algorithm) = (&when, &sha256, &signed, &algorithm);
+        let sha256 = sums.sha256.as_ref().filter(|_| is_sent).map(|value| BASE64.encode(value));
+        let crc64 = sums.crc64.as_ref().filter(|_| is_sent && sha256.is_none()).map(|value| BASE64.encode(value));
+        let signed = sums.sha256.as_ref().filter(|_| sums.is_signed).map(hex);
+        let algorithm = (is_sent && sha256.is_none() && crc64.is_none()).then_some(ChecksumAlgorithm::Crc64Nvme);
+        let (when, sha256, crc64, signed, algorithm) = (&when, &sha256, &crc64, &signed, &algorithm);
         let attempt = |sdk: aws_sdk_s3::Client| async move {
             let (bytes, sending) = body::open(content, 0..content.len(), &opts.write.progress).await?;
             let customer = self.customer_key();
             let len = i64::try_from(content.len()).unwrap_or(i64::MAX);
             let request = sdk.put_object().bucket(&self.rules.bucket).key(key).content_length(len).body(bytes);
             let request = request.set_if_none_match(when.if_none_match.clone()).set_if_match(when.if_match.clone());
-            let request = request.set_checksum_sha256(sha256.clone()).set_checksum_algorithm(algorithm.clone());
+            let request = request.set_checksum_sha256(sha256.clone()).set_checksum_crc64_nvme(crc64.clone());
+            let request = request.set_checksum_algorithm(algorithm.clone());
             let request = request.set_content_type(kept.content_type.clone()).set_tagging(kept.tagging.clone());
             let request = request.set_metadata(Some(kept.metadata.clone()).filter(|it| !it.is_empty()));
             let request = request.set_storage_class(self.storage_class());
@@ -124,7 +147,7 @@ impl Client {
 }
 
 /// As a signature wants a payload's SHA-256.
-pub(super) fn hex(digest: &Bytes) -> String {
+fn hex(digest: &Bytes) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

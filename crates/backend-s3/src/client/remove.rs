@@ -1,13 +1,19 @@
-//! Removal, and what became of the bytes (`DeleteObject`).
+//! Removal, and what became of the bytes (`DeleteObject`, `DeleteObjects`).
 
-use backend_core::{Error, ErrorKind, Locator, Removal, RemoveOptions, Result};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use backend_core::{Effect, Error, ErrorKind, Locator, Removal, RemoveOptions, Result};
 
 use super::Client;
+use super::hooks::Summed;
 use super::list::{Ask, Line, Mark};
 use super::object::{bare_etag, quoted};
+use crate::error::{is_code, meaning};
 use crate::failure::Act;
 
 const DELETE: Act = Act::writes("remove the object");
+const DELETE_MANY: Act = Act::writes("remove the objects");
+/// S3 takes no more in one request.
+const MOST: usize = 1000;
 
 impl Client {
     /// S3 answers a removal of nothing as it answers one of something: so there is a look first.
@@ -55,20 +61,64 @@ impl Client {
         let (mut next, mut removal) = (Some(Mark::default()), Removal::Absent);
         while let Some(mark) = next {
             let page = self.page(&ask, &mark).await?;
-            next = page.next;
-            for line in page.lines {
-                if line.key() != key {
-                    return Ok(removal);
+            let ours: Vec<&Line> = page.lines.iter().take_while(|line| line.key() == key).collect();
+            next = page.next.filter(|_| ours.len() == page.lines.len());
+            let versions: Vec<(&str, Option<&str>)> = ours.iter().filter_map(|line| version_of(line)).collect();
+            match self.learnt.batch && 1 < versions.len() {
+                true => self.delete_many(&versions).await?,
+                false => {
+                    for (key, version) in versions {
+                        self.delete(key, version, None).await?;
+                    }
                 }
-                let (Line::Object { version, .. } | Line::Marker { version, .. }) = &line else { continue };
-                self.delete(key, version.as_deref(), None).await?;
-                if matches!(line, Line::Object { .. }) {
-                    removal = Removal::Erased;
-                }
+            }
+            if ours.iter().any(|line| matches!(line, Line::Object { .. })) {
+                removal = Removal::Erased;
             }
         }
         Ok(removal)
     }
+
+    /// Several at once (`DeleteObjects`). What goes by one name only goes alone: a removal that waits for others could be carried out after its caller
+    /// has left, and then hit what was stored since.
+    ///
+    /// # Errors
+    /// What the service says of the first that it did not remove; others may be gone.
+    pub(super) async fn delete_many(&self, versions: &[(&str, Option<&str>)]) -> Result<()> {
+        for some in versions.chunks(MOST) {
+            let objects: Vec<ObjectIdentifier> = some.iter().filter_map(identifier).collect();
+            let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
+            let delete = delete.map_err(|_| Error::new(ErrorKind::Internal, "nothing to remove"))?;
+            let answer = self.tried(|sdk| {
+                let request = sdk.delete_objects().bucket(&self.rules.bucket).delete(delete.clone()).customize();
+                self.told(DELETE_MANY, request.interceptor(Summed).send())
+            });
+            if let Some(failed) = answer.await?.errors().first() {
+                return Err(said(failed.code()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a removal of one of several has failed for.
+fn said(code: Option<&str>) -> Error {
+    let code = code.filter(|code| is_code(code));
+    // Where there is no word, it is a failure of the service.
+    let (kind, words) = meaning(code, 500);
+    let message = format!("{}: {words} ({})", DELETE_MANY.what, code.unwrap_or("no reason given"));
+    Error::new(kind, message).with_effect(Effect::Unknown)
+}
+
+fn version_of(line: &Line) -> Option<(&str, Option<&str>)> {
+    match line {
+        Line::Object { key, version, .. } | Line::Marker { key, version } => Some((key, version.as_deref())),
+        Line::Prefix(_) => None,
+    }
+}
+
+fn identifier((key, version): &(&str, Option<&str>)) -> Option<ObjectIdentifier> {
+    ObjectIdentifier::builder().key(*key).set_version_id(version.map(str::to_owned)).build().ok()
 }
 
 fn changed() -> Error {

@@ -98,7 +98,7 @@ impl Client {
         let known = opts.write.resume.as_ref().and_then(Token::read).filter(|token| token.is_here(self));
         if let Some(token) = known {
             token.fits(key, content)?;
-            if let Some(parts) = self.arrived(&token).await? {
+            if let Some(parts) = self.known(&token).await? {
                 return Ok((Upload { client: self, at, content, opts, token, kept: true }, parts));
             }
         }
@@ -127,8 +127,17 @@ impl Client {
         id.filter(|id| !id.is_empty()).ok_or_else(|| lie("an upload without an id"))
     }
 
+    /// As [`Client::arrived`]. Where `ListParts` knows every upload, one without a part may be none: it is given up, and begun anew.
+    async fn known(&self, token: &Token) -> Result<Option<Parts>> {
+        let parts = self.arrived(token).await?;
+        match self.learnt.uploads_denied && parts.as_ref().is_some_and(|parts| parts.bytes() == 0) {
+            true => self.abort(token).await.map(|()| None),
+            false => Ok(parts),
+        }
+    }
+
     /// The parts that the service has, or nothing when it does not know the upload (`ListParts`).
-    async fn arrived(&self, token: &Token) -> Result<Option<Parts>> {
+    pub(super) async fn arrived(&self, token: &Token) -> Result<Option<Parts>> {
         let mut parts = Parts::new(token.len(), token.part);
         if token.upload.is_empty() || MAX_PARTS < parts.count() {
             return Ok(None);
@@ -151,7 +160,8 @@ impl Client {
             for part in page.parts() {
                 let number = part.part_number().and_then(|it| u64::try_from(it).ok());
                 let len = part.size().and_then(|it| u64::try_from(it).ok());
-                if let (Some(number), Some(len), Some(etag)) = (number, len, part.e_tag()) {
+                let etag = part.e_tag().or(self.learnt.bare_parts.then_some(""));
+                if let (Some(number), Some(len), Some(etag)) = (number, len, etag) {
                     let crc = part.checksum_crc64_nvme().map(str::to_owned);
                     parts.found(number, len, Part { etag: etag.to_owned(), crc });
                 }
@@ -180,8 +190,9 @@ impl Client {
             self.told(ABORT, request.upload_id(&token.upload).send())
         });
         match answer.await {
-            Err(failed) if !failed.is(ErrorKind::NotFound) => Err(failed.into()),
-            _ => Ok(()),
+            Err(failed) if failed.is(ErrorKind::NotFound) => Ok(()),
+            Err(failed) if failed.is(ErrorKind::Denied) && self.learnt.uploads_denied => Ok(()),
+            answer => answer.map(drop).map_err(Into::into),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The conformance suite against a real server: what the server lacks comes from what a probe has learnt, never from a list of exceptions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,16 +9,18 @@ use backend_layers::{Gates, Operational, SystemClock, stack};
 use backend_testkit::Fixture;
 use backend_testkit::real::{SECRET, Server, USER};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 /// Every case has a bucket of its own: what a bucket uses is counted, and cases run beside each other.
 static BUCKETS: AtomicU64 = AtomicU64::new(0);
 
 /// A new bucket on `server`; `prepare` may do more to it.
-pub fn bucket(server: &Server, prepare: impl Fn(&str)) -> Value {
-    let name = format!("suite-{}", BUCKETS.fetch_add(1, Ordering::Relaxed));
+pub(crate) fn bucket(server: &Server, prepare: impl Fn(&str)) -> Value {
+    let name = format!("suite-{:04}", BUCKETS.fetch_add(1, Ordering::Relaxed));
     server.bucket(&name).unwrap();
     prepare(&name);
-    json!({ "endpoint_url": server.url(), "bucket": name, "region": "us-east-1", "path_style": true })
+    let part = 5 << 20;
+    json!({ "endpoint_url": server.url(), "bucket": name, "region": "us-east-1", "path_style": true, "part_size": part })
 }
 
 fn open(connection: &Value, learnt: &Facts) -> Arc<dyn Backend> {
@@ -27,20 +30,21 @@ fn open(connection: &Value, learnt: &Facts) -> Arc<dyn Backend> {
     backend_s3::open(settings).unwrap()
 }
 
-/// The leaf and the stack on a bucket, opened with what was learnt of it.
-pub async fn fixture(connection: Value) -> Fixture {
-    let learnt = open(&connection, &Value::Null).probe().await.unwrap();
+/// What was learnt of the first bucket of each kind: the others are like it. (A case of the suite holds that a probe learns the same twice.)
+static LEARNT: Mutex<BTreeMap<&'static str, Facts>> = Mutex::const_new(BTreeMap::new());
+
+/// The leaf and the stack on a bucket, opened with what was learnt of its kind.
+pub(crate) async fn fixture(kind: &'static str, connection: Value) -> Fixture {
+    let mut known = LEARNT.lock().await;
+    let learnt = match known.get(kind) {
+        Some(learnt) => learnt.clone(),
+        None => open(&connection, &Value::Null).probe().await.unwrap(),
+    };
+    known.insert(kind, learnt.clone());
+    drop(known);
     let (bare, layered) = ((connection.clone(), learnt.clone()), (connection, learnt));
     Fixture::new().leaf(move || open(&bare.0, &bare.1)).stack(move || {
         let leaf = open(&layered.0, &layered.1);
         stack(leaf, &Operational::default(), &Gates::default(), Arc::new(SystemClock))
     })
-}
-
-/// Why a case fails, if it does.
-#[allow(dead_code, reason = "one of the two tests uses it")]
-pub fn failure_of<F: Future<Output = Fixture>>(name: &str, fixture: impl Fn() -> F) -> Option<String> {
-    let case = std::panic::AssertUnwindSafe(|| backend_testkit::run(name, fixture));
-    let panic = std::panic::catch_unwind(case).err()?;
-    Some(panic.downcast_ref::<String>().cloned().unwrap_or_default())
 }

@@ -15,13 +15,17 @@ use serde_json::{Value, json};
 pub(crate) const MIB: u64 = 1 << 20;
 
 pub(crate) fn open(server: &FakeS3, more: Value, learnt: Facts) -> Arc<dyn Backend> {
+    backend_s3::open(Settings { learnt, ..settings(server, more) }).unwrap()
+}
+
+/// With the server's own keys.
+pub(crate) fn settings(server: &FakeS3, more: Value) -> Settings {
     let opts = server.options();
     let mut connection = json!({ "endpoint_url": server.endpoint(), "bucket": opts.bucket });
     connection.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
     let mut settings = Settings::new("faults", connection, Arc::new(SystemClock));
     settings.credentials = json!({ "access_key_id": opts.access_key, "secret_access_key": opts.secret_key });
-    settings.learnt = learnt;
-    backend_s3::open(settings).unwrap()
+    settings
 }
 
 pub(crate) async fn started(opts: Options) -> (Arc<FakeS3>, Arc<dyn Backend>) {

@@ -18,7 +18,7 @@ async fn a_probe_believes_what_it_sees() {
         (
             Options::default(),
             "aws",
-            vec!["put_if_absent", "complete_if_match", "delete_if_match", "tags", "sha256", "crc64"],
+            vec!["put_if_absent", "complete_if_match", "delete_if_match", "tags", "sha256", "put_crc64", "crc64"],
             vec!["versions"],
         ),
         (Options { versions: Versions::On, ..Options::default() }, "minio", vec!["versions", "sha256"], vec!["crc64"]),
@@ -36,6 +36,9 @@ async fn a_probe_believes_what_it_sees() {
         let facts = open(&server, how.clone(), Value::Null).probe().await.unwrap();
         assert!(yes.iter().all(|name| facts[name] == json!(true)), "{provider}: {facts}");
         assert!(no.iter().all(|name| facts[name] == json!(false)), "{provider}: {facts}");
+        let odd = ["paths", "folder_fails", "unescaped", "short_suffix", "bare_parts", "uploads_denied"];
+        assert!(odd.iter().all(|name| facts[name] == json!(false)) && facts["batch"] == json!(true), "{facts}");
+        assert!(facts["max_key"].is_null() && facts["max_segment"].is_null(), "{facts}");
         assert!(server.keys().is_empty() && server.uploads() == 0, "something is left: {:?}", server.keys());
         let offers = open(&server, how, facts.clone()).info().offers;
         assert_eq!(

@@ -93,14 +93,31 @@ pub(super) fn moto() -> Result<Plan, Unready> {
 }
 
 pub(super) fn rclone_s3() -> Result<Plan, Unready> {
-    plan("rclone", |server| {
+    let begun = plan("rclone", |server| {
         let mut command = program(server)?;
         command.args(["serve", "s3", "--addr", &address(server), "--auth-key", &format!("{USER},{SECRET}")]);
-        // It would not see for five minutes what a test has put on its disk; at 0 it spins for ever when several write one name.
-        command.args(["--dir-cache-time", "1ms"]);
         command.arg(server.data()).env("RCLONE_CONFIG", "");
         Ok(command)
-    })
+    })?;
+    Ok(Plan { bucket: known, ..begun })
+}
+
+/// So many buckets of a suite are there before rclone starts.
+const KNOWN: usize = 1024;
+
+/// What is put on its disk later rclone does not see for minutes; told to look more often, it misses what it was just asked to make.
+pub(super) fn folders(server: &Server) -> Result<(), Unready> {
+    let names = (0..KNOWN).map(|n| format!("suite-{n:04}")).chain(["first", "peers"].map(str::to_owned));
+    names.into_iter().try_for_each(|name| folder(server, &name))
+}
+
+fn known(server: &Server, name: &str) -> Result<(), Unready> {
+    match server.data().join(name).is_dir() {
+        true => Ok(()),
+        false => {
+            Err(Unready::new(format!("rclone has only the buckets that it began with, suite-0000 and on: no {name}")))
+        }
+    }
 }
 
 pub(super) fn rclone_webdav() -> Result<Plan, Unready> {
