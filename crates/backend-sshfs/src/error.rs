@@ -57,14 +57,15 @@ pub(crate) fn lost() -> Error {
 /// What could not be done while a connection was made.
 pub(crate) fn unreachable(host: &str, err: Ssh) -> Error {
     let (kind, words) = match &err {
-        Ssh::NoCommonAlgo { kind, .. } if format!("{kind:?}") == "Key" => (
-            InvalidConfig,
-            "it has no host key that we take: give it an ed25519 or ecdsa key, as RSA is not supported",
-        ),
+        Ssh::NoCommonAlgo { kind, .. } if format!("{kind:?}") == "Key" => {
+            (InvalidConfig, "it has no host key that we take: give it an ed25519 or ecdsa key, as RSA is not supported")
+        }
         Ssh::NoCommonAlgo { .. } => (InvalidConfig, "we have no algorithm in common"),
         Ssh::UnknownKey => (InvalidConfig, "its key is not known"),
         Ssh::WrongServerSig | Ssh::Signature(_) => (Unauthenticated, "it does not hold the key that it shows"),
-        Ssh::Version | Ssh::KexInit | Ssh::Kex | Ssh::Inconsistent => (Unavailable, "it does not speak SSH as it should"),
+        Ssh::Version | Ssh::KexInit | Ssh::Kex | Ssh::Inconsistent => {
+            (Unavailable, "it does not speak SSH as it should")
+        }
         Ssh::ChannelOpenFailure(why) => (Unavailable, opening(why)),
         Ssh::RequestDenied => (InvalidConfig, "it offers no SFTP to this user"),
         Ssh::Keys(_) | Ssh::SshKey(_) => (Unauthenticated, "the key cannot be used"),

@@ -1,57 +1,61 @@
-//! The conformance suite on every way to configure this backend, on the leaf and on the stack.
+//! The conformance suite on the kinds of servers there are, on the leaf and on the stack; what each offers comes from a probe.
+#![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
 use std::sync::Arc;
 
-use backend_core::{Backend, Settings};
+use backend_core::{Backend, Facts, Settings};
 use backend_layers::{Gates, Operational, SystemClock, stack};
+use backend_sshfs::Sshfs;
 use backend_testkit::Fixture;
-use serde_json::{Value, json};
+use backend_testkit::sftp::{FakeSftp, Options};
+use serde_json::Value;
 
-#[expect(clippy::unwrap_used, reason = "settings that are written in this file")]
-fn open(connection: Value) -> Arc<dyn Backend> {
-    backend_sshfs::open(Settings::new("suite", connection, Arc::new(SystemClock))).unwrap()
+fn open(connection: Value, credentials: Value, learnt: Facts) -> Arc<dyn Backend> {
+    let mut settings = Settings::new("suite", connection, Arc::new(SystemClock));
+    settings.credentials = credentials;
+    settings.learnt = learnt;
+    Sshfs::open(settings).unwrap()
 }
 
-fn layered(connection: Value) -> Arc<dyn Backend> {
-    stack(open(connection), &Operational::default(), &Gates::default(), Arc::new(SystemClock))
+async fn fixture(opts: Options, probed: bool) -> Fixture {
+    let server = FakeSftp::start(opts).unwrap();
+    let (connection, credentials) = (server.connection(), server.credentials());
+    let learnt = match probed {
+        true => open(connection.clone(), credentials.clone(), Value::Null).probe().await.unwrap(),
+        false => Value::Null,
+    };
+    let leaf = move || open(connection.clone(), credentials.clone(), learnt.clone());
+    let same = leaf.clone();
+    let stacked = move || stack(same(), &Operational::default(), &Gates::default(), Arc::new(SystemClock));
+    Fixture::new().leaf(leaf).stack(stacked).keep(server)
 }
 
-fn fixture(connection: Value) -> Fixture {
-    let same = connection.clone();
-    Fixture::new().leaf(move || open(connection.clone())).stack(move || layered(same.clone()))
-}
+/// As OpenSSH is, with everything that a probe shows.
+mod openssh {
+    use super::*;
 
-mod keys {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::Value::Null)
+    async fn fixture() -> Fixture {
+        super::fixture(Options::default(), true).await
     }
     backend_testkit::suite!(fixture);
 }
 
-mod versions {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "versions": true }))
+/// The draft and nothing else: no extensions, short reads, one session on a connection, attributes without modes.
+mod plain {
+    use super::*;
+
+    async fn fixture() -> Fixture {
+        super::fixture(Options::plain(), true).await
     }
     backend_testkit::suite!(fixture);
 }
 
-mod cids {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "addressing": "cid" }))
-    }
-    backend_testkit::suite!(fixture);
-}
+/// Nothing was learnt yet.
+mod unprobed {
+    use super::*;
 
-mod assigned {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "addressing": "assigned" }))
-    }
-    backend_testkit::suite!(fixture);
-}
-
-mod bounded {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "max_bytes": 200 << 20 }))
+    async fn fixture() -> Fixture {
+        super::fixture(Options::default(), false).await.small()
     }
     backend_testkit::suite!(fixture);
 }

@@ -81,7 +81,9 @@ impl Known {
         }
         match known.any(|it| it.key_data() == key.key_data()) {
             true => Verdict::Trusted,
-            false => Verdict::Refused("its key is not the one that is known: it was changed, or somebody is in between"),
+            false => {
+                Verdict::Refused("its key is not the one that is known: it was changed, or somebody is in between")
+            }
         }
     }
 

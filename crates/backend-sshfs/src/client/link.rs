@@ -151,7 +151,8 @@ impl Plan {
                     client::connect_stream(config, channel.into_stream(), client).await
                 }
             };
-            let mut handle = connected.map_err(|err| seen.refusal(&hop.host).unwrap_or_else(|| unreachable(&hop.host, err)))?;
+            let mut handle =
+                connected.map_err(|err| seen.refusal(&hop.host).unwrap_or_else(|| unreachable(&hop.host, err)))?;
             fingerprint = seen.fingerprint();
             let user = hop.user.as_deref().unwrap_or(self.credentials.username.reveal());
             let agent = self.connection.agent.as_deref();
@@ -171,7 +172,8 @@ impl Plan {
             match tokio::fs::metadata(path).await {
                 Ok(about) if MAX_KNOWN < about.len() => return Err(unread("the file is larger than 16 MiB")),
                 Ok(_) => {
-                    let read = tokio::fs::read(path).await.map_err(|err| unread("it cannot be read").with_source(err))?;
+                    let read =
+                        tokio::fs::read(path).await.map_err(|err| unread("it cannot be read").with_source(err))?;
                     text.push('\n');
                     text.push_str(&String::from_utf8_lossy(&read));
                 }
@@ -205,7 +207,8 @@ impl Plan {
             key: keys.into(),
             host_key_certificates: certificates.into(),
             // AES is done by the processor nearly everywhere; both are as safe.
-            cipher: vec![cipher::AES_256_GCM, cipher::CHACHA20_POLY1305, cipher::AES_256_CTR, cipher::AES_128_CTR].into(),
+            cipher: vec![cipher::AES_256_GCM, cipher::CHACHA20_POLY1305, cipher::AES_256_CTR, cipher::AES_128_CTR]
+                .into(),
             compression: vec![compression::NONE].into(),
             ..Preferred::DEFAULT
         };

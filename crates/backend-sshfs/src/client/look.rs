@@ -11,6 +11,8 @@ use super::session::Session;
 use super::wire::{Attrs, Field, Reply, What, kind};
 use crate::error::{Code, failed};
 
+const FILE_ABOVE: &str = "a file stands where the key has a folder";
+
 /// What stands there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
@@ -46,16 +48,31 @@ pub(crate) async fn look_at(session: &mut Session, root: &Root, path: &str) -> R
     let mut found = order.iter().map(|id| answers.get(id).copied().unwrap_or(Err(Code::FAILURE)));
     root::judge(found.next().unwrap_or(Err(Code::FAILURE)).map(|it| it.what()))?;
     let mut last = Seen::Folder;
-    for answer in found {
+    let mut unsaid = None;
+    for (number, answer) in found.enumerate() {
         match last {
             Seen::Folder => last = seen(answer)?,
-            Seen::Content(attrs) if attrs.what() == What::Unsaid => last = seen(answer)?,
-            Seen::Content(_) => return Ok(Seen::Blocked("a file stands where the key has a folder")),
+            Seen::Content(attrs) if attrs.what() == What::Unsaid => {
+                unsaid = number.checked_sub(1);
+                last = seen(answer)?;
+            }
+            Seen::Content(_) => return Ok(Seen::Blocked(FILE_ABOVE)),
             Seen::Other => return Ok(Seen::Blocked("a symbolic link is in the way and is not followed")),
             Seen::Absent | Seen::Blocked(_) => break,
         }
     }
-    Ok(last)
+    match unsaid.and_then(|at| below.get(at)).filter(|_| last == Seen::Absent) {
+        Some(above) if !is_folder(session, &root.path(above)).await? => Ok(Seen::Blocked(FILE_ABOVE)),
+        _ => Ok(last),
+    }
+}
+
+/// For a server that does not say what names are.
+async fn is_folder(session: &mut Session, path: &[u8]) -> Result<bool> {
+    match session.open(kind::OPENDIR, &[Field::Text(path)]).await? {
+        Ok(handle) => session.close(&handle).await.map(|_| true),
+        Err(_) => Ok(false),
+    }
 }
 
 fn seen(answer: Result<Attrs, Code>) -> Result<Seen> {

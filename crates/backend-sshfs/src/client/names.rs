@@ -65,7 +65,12 @@ impl Names {
         Ok(names)
     }
 
-    fn take(&mut self, found: Vec<(Bytes, Attrs)>, unsaid: &mut Vec<String>, wants: impl Fn(&str) -> bool) -> Result<()> {
+    fn take(
+        &mut self,
+        found: Vec<(Bytes, Attrs)>,
+        unsaid: &mut Vec<String>,
+        wants: impl Fn(&str) -> bool,
+    ) -> Result<()> {
         for (name, attrs) in found {
             let Some(name) = segment(&name) else { continue };
             match attrs.what() {
@@ -173,7 +178,10 @@ mod tests {
             ("a0", file),
         ];
         let mut names = Names::default();
-        let found = found.map(|(name, attrs)| (Bytes::from(name), attrs)).into_iter().chain([(Bytes::from(&b"\xff"[..]), file)]);
+        let found = found
+            .map(|(name, attrs)| (Bytes::from(name), attrs))
+            .into_iter()
+            .chain([(Bytes::from(&b"\xff"[..]), file)]);
         names.take(found.collect(), &mut Vec::new(), |_| true).unwrap();
         names.sort();
         let kept: Vec<&str> = (0..).map_while(|n| names.get(n).map(|(name, _)| name)).collect();

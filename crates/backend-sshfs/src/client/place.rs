@@ -39,6 +39,8 @@ impl Store {
                         self.replace(session, &from, &to, &order.target).await?;
                         return Ok(());
                     }
+                    // Another writer puts it aside at this moment, to place its own.
+                    Seen::Absent if !session.features.posix_rename && code == Code::FAILURE => {}
                     Seen::Folder => return Err(Error::new(ErrorKind::AlreadyExists, "a folder stands there")),
                     _ => return Err(folders::explain(session, &self.root, "give the copy its name", code).await),
                 },

@@ -148,7 +148,8 @@ impl Store {
         let target = Target::of(at)?;
         let mut lease = self.pool.lend(Use::Read).await?;
         let attrs = content(look(&mut lease, &self.root, &target).await?)?;
-        let size = attrs.size.ok_or_else(|| Error::new(ErrorKind::Internal, "the server does not say how large it is"))?;
+        let size =
+            attrs.size.ok_or_else(|| Error::new(ErrorKind::Internal, "the server does not say how large it is"))?;
         let range = opts.range.map_or(Ok(0..size), |it| it.within(size))?;
         let meta = describe(at.clone(), &attrs, Evidence::Acknowledged);
         if range.is_empty() {

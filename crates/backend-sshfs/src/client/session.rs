@@ -63,7 +63,10 @@ pub(crate) struct Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("asked", &self.asked.len()).field("handles", &self.handles).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("asked", &self.asked.len())
+            .field("handles", &self.handles)
+            .finish_non_exhaustive()
     }
 }
 

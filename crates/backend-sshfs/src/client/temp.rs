@@ -37,7 +37,8 @@ impl Temp {
     /// Only what [`Temp::new`] could have made.
     fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_suffix(END)?;
-        let is_ours = digits.len() == DIGITS && digits.bytes().all(|it| it.is_ascii_digit() || (b'a'..=b'f').contains(&it));
+        let is_ours =
+            digits.len() == DIGITS && digits.bytes().all(|it| it.is_ascii_digit() || (b'a'..=b'f').contains(&it));
         is_ours.then(|| Self(text.to_owned()))
     }
 

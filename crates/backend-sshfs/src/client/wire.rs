@@ -241,7 +241,12 @@ mod tests {
     #[test]
     fn a_packet_is_framed_and_cut() {
         let mut out = BytesMut::new();
-        put(&mut out, kind::OPEN, 7, &[Field::Text(b"a/b"), Field::Number(3), Field::Mode(Some(0o600)), Field::Long(1)]);
+        put(
+            &mut out,
+            kind::OPEN,
+            7,
+            &[Field::Text(b"a/b"), Field::Number(3), Field::Mode(Some(0o600)), Field::Long(1)],
+        );
         let wanted = [0, 0, 0, 32, 3, 0, 0, 0, 7, 0, 0, 0, 3, b'a', b'/', b'b', 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 1, 128];
         assert_eq!(out[..28], wanted);
         let whole = out.clone();
@@ -262,7 +267,13 @@ mod tests {
     #[test]
     fn no_cut_or_changed_reply_is_more_than_an_error() {
         let mut names = BytesMut::new();
-        let one = [Field::Text(b"name"), Field::Text(b"-rw- name"), Field::Number(5), Field::Long(9), Field::Number(0o100_644)];
+        let one = [
+            Field::Text(b"name"),
+            Field::Text(b"-rw- name"),
+            Field::Number(5),
+            Field::Long(9),
+            Field::Number(0o100_644),
+        ];
         put(&mut names, 104, 1, &[&[Field::Number(1)], &one[..]].concat());
         let names = names.freeze().slice(4..);
         let Reply::Names(found) = reply(names.clone()).unwrap().1 else { panic!("no names") };
