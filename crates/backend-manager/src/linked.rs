@@ -14,6 +14,8 @@ use backend_memory as _;
 use backend_object_store as _;
 #[cfg(feature = "s3")]
 use backend_s3 as _;
+#[cfg(feature = "sshfs")]
+use backend_sshfs as _;
 
 /// The types that this build must have registered, sorted.
 pub const EXPECTED: &[&str] = &[
@@ -31,6 +33,8 @@ pub const EXPECTED: &[&str] = &[
     "memory",
     #[cfg(feature = "s3")]
     "s3",
+    #[cfg(feature = "sshfs")]
+    "sshfs",
     #[cfg(feature = "object_store")]
     "webdav",
 ];

@@ -24,6 +24,8 @@ pub mod logs;
 pub mod real;
 #[cfg(feature = "fake-s3")]
 pub mod s3;
+#[cfg(feature = "fake-sftp")]
+pub mod sftp;
 mod subject;
 mod suite;
 

@@ -16,6 +16,7 @@ mod kubo;
 mod listener;
 mod plan;
 mod shelf;
+mod sshd;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 use self::guard::Guard;
 pub use self::kubo::{Kubo, KuboOptions};
 use self::plan::Plan;
+pub use self::sshd::Sshd;
 
 /// The access key of every S3 server, and the user of every other one that asks for one.
 pub const USER: &str = "ipfs-kit-user";
@@ -42,6 +44,14 @@ const LOOK: Duration = Duration::from_millis(20);
 const ATTEMPTS: usize = 3;
 /// The most of a server's log that a failure repeats.
 const MOST_SAID: usize = 2000;
+
+/// Where the program of a service lies, such as another client.
+///
+/// # Errors
+/// If it was not provisioned: says how to.
+pub fn program(service: &str) -> Result<PathBuf, Unready> {
+    shelf::program(service)
+}
 
 /// Why a server could not be started, or did not do what was asked.
 pub struct Unready(String);
@@ -140,6 +150,14 @@ impl Server {
     /// As [`Server::s3s_fs`].
     pub fn kubo(options: &KuboOptions) -> Result<Kubo, Unready> {
         Kubo::begin(options)
+    }
+
+    /// OpenSSH's server, for SFTP.
+    ///
+    /// # Errors
+    /// As [`Server::s3s_fs`].
+    pub fn sshd() -> Result<Sshd, Unready> {
+        Sshd::begin()
     }
 
     /// The account of [`Server::azurite`].

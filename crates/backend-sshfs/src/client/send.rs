@@ -1,0 +1,196 @@
+//! The bytes of an add on their way: many writes at once, bounded in number and in bytes, and an account of what the server has for certain.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::Poll;
+
+use backend_core::{ByteStream, Content, Error, ErrorKind, Result};
+use bytes::Bytes;
+use futures::stream::StreamExt;
+
+use super::add::Order;
+use super::folders;
+use super::root::Root;
+use super::session::{Session, code};
+use super::temp::Temp;
+use super::wire::{Attrs, Field, Reply, kind};
+use super::{AT_ONCE, BUDGET};
+use crate::config::Sync;
+use crate::error::{Code, failed};
+
+/// After so many bytes more that the server has for certain the checkpoint is told.
+const CHECKPOINT: u64 = 16 << 20;
+
+/// An add that is being sent.
+pub(crate) struct Sending<'a> {
+    pub(crate) content: &'a Content,
+    pub(crate) order: &'a Order,
+    pub(crate) temp: &'a Temp,
+    pub(crate) root: &'a Root,
+    pub(crate) sync: Sync,
+}
+
+/// Writes that wait for their answers, in the order of the file.
+#[derive(Debug, Default)]
+struct Account {
+    writes: VecDeque<Sent>,
+    bytes: u64,
+    /// The server has everything before this.
+    certain: u64,
+}
+
+#[derive(Debug)]
+struct Sent {
+    id: u32,
+    len: u64,
+    is_written: bool,
+}
+
+enum Turn {
+    Frame(Option<Result<Bytes>>),
+    Answer(Result<(u32, Reply)>),
+}
+
+impl Account {
+    fn is_full(&self) -> bool {
+        AT_ONCE <= self.writes.len() || BUDGET <= self.bytes
+    }
+
+    fn sent(&mut self, id: u32, len: u64) {
+        self.bytes += len;
+        self.writes.push_back(Sent { id, len, is_written: false });
+    }
+
+    /// How many bytes that was; `None` if nobody wrote it.
+    fn written(&mut self, id: u32) -> Option<u64> {
+        let write = self.writes.iter_mut().find(|it| it.id == id)?;
+        write.is_written = true;
+        let len = write.len;
+        while let Some(first) = self.writes.pop_front() {
+            if !first.is_written {
+                self.writes.push_front(first);
+                break;
+            }
+            self.bytes -= first.len;
+            self.certain += first.len;
+        }
+        Some(len)
+    }
+}
+
+impl Sending<'_> {
+    /// Sends everything from `from` on, and closes the file: after this the server has it, on its disk if it can promise that.
+    pub(crate) async fn send(&self, session: &mut Session, handle: &Bytes, from: u64) -> Result<Attrs> {
+        let len = self.content.len();
+        let mut source = self.content.open(from..len).await?;
+        let mut account = Account { certain: from, ..Account::default() };
+        let (mut at, mut told, mut is_over) = (from, from, false);
+        while !(is_over && account.writes.is_empty()) {
+            match turn(session, &mut source, &account, is_over).await {
+                Turn::Frame(None) => is_over = true,
+                Turn::Frame(Some(frame)) => {
+                    let frame = frame?;
+                    at = self.fits(at + frame.len() as u64)?;
+                    put(session, handle, &mut account, at - frame.len() as u64, frame);
+                }
+                Turn::Answer(answer) => {
+                    let (id, reply) = answer?;
+                    self.count(session, &mut account, id, reply).await?;
+                }
+            }
+            if told + CHECKPOINT <= account.certain {
+                told = account.certain;
+                self.order.save(self.content, self.temp, told).await?;
+            }
+        }
+        match at == len {
+            true => self.close(session, handle).await,
+            false => Err(changed()),
+        }
+    }
+
+    fn fits(&self, end: u64) -> Result<u64> {
+        match end <= self.content.len() {
+            true => Ok(end),
+            false => Err(changed()),
+        }
+    }
+
+    async fn count(&self, session: &mut Session, account: &mut Account, id: u32, reply: Reply) -> Result<()> {
+        match reply {
+            Reply::Status(Code::OK) => {}
+            Reply::Status(code) => {
+                session.drain().await?;
+                return Err(folders::explain(session, self.root, "write the copy", code).await);
+            }
+            _ => return Err(session.unexpected()),
+        }
+        match account.written(id) {
+            Some(len) => self.order.write.progress.moved(len),
+            None => return Err(session.unexpected()),
+        }
+        Ok(())
+    }
+
+    /// Holds the length against what was sent, brings it to the disk where that is offered, and closes: in one flight.
+    async fn close(&self, session: &mut Session, handle: &Bytes) -> Result<Attrs> {
+        let is_full = session.features.fsync && self.sync == Sync::Full;
+        let looked = session.ask(kind::FSTAT, &[Field::Text(handle)]);
+        if is_full {
+            session.ask(kind::EXTENDED, &[Field::Text(b"fsync@openssh.com"), Field::Text(handle)]);
+        }
+        let closed = session.ask(kind::CLOSE, &[Field::Text(handle)]);
+        let mut attrs = Attrs::default();
+        let mut refused = None;
+        while 0 < session.in_flight() {
+            let (id, reply) = session.answer().await?;
+            match reply {
+                Reply::Attrs(found) if id == looked => attrs = found,
+                reply if id == looked => drop(code(reply)?),
+                reply => match code(reply)? {
+                    Code::OK => {}
+                    Code::UNSUPPORTED if id != closed => {}
+                    other => refused = Some(other),
+                },
+            }
+        }
+        match (refused, attrs.size) {
+            (Some(code), _) => Err(folders::explain(session, self.root, "finish the copy", code).await),
+            (None, Some(size)) if size != self.content.len() => {
+                Err(Error::new(ErrorKind::Integrity, "the server has another number of bytes than were sent"))
+            }
+            (None, None) => Err(failed("look at the copy", Code::FAILURE)),
+            _ => Ok(attrs),
+        }
+    }
+}
+
+/// What comes first: a frame of the source, if there is room for it, or an answer.
+async fn turn(session: &mut Session, source: &mut ByteStream, account: &Account, is_over: bool) -> Turn {
+    poll_fn(|context| {
+        if !account.writes.is_empty()
+            && let Poll::Ready(answer) = session.poll_answer(context)
+        {
+            return Poll::Ready(Turn::Answer(answer));
+        }
+        match is_over || account.is_full() {
+            true => Poll::Pending,
+            false => source.poll_next_unpin(context).map(Turn::Frame),
+        }
+    })
+    .await
+}
+
+fn put(session: &mut Session, handle: &Bytes, account: &mut Account, mut at: u64, mut frame: Bytes) {
+    while !frame.is_empty() {
+        let len = usize::try_from(session.features.write).unwrap_or(frame.len()).min(frame.len());
+        let data = frame.split_to(len);
+        let id = session.ask(kind::WRITE, &[Field::Text(handle), Field::Long(at), Field::Text(&data)]);
+        account.sent(id, len as u64);
+        at += len as u64;
+    }
+}
+
+fn changed() -> Error {
+    Error::new(ErrorKind::SourceChanged, "the source is not as long as it was")
+}

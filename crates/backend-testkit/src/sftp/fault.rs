@@ -1,0 +1,79 @@
+//! What can go wrong on a server.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Something that goes wrong, from when it is set until it is healed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection ends when so many bytes were written to files; they are written.
+    CutAfter(u64),
+    /// The connection ends right after a copy was given its name, without an answer. Once.
+    CutAfterName,
+    /// The disk is full.
+    Full,
+    /// Nothing may be written.
+    Denied,
+    /// Sizes are told to be so many bytes larger than they are.
+    Larger(u64),
+    /// Every folder also holds files of these names, of one byte each.
+    Names(Vec<Vec<u8>>),
+    /// The folder of the store holds so many files, `n0000000` and so on, of no bytes.
+    Many(usize),
+    /// Reads and writes are not answered.
+    Silent,
+    /// Reads are answered with more bytes than were asked for.
+    Overlong,
+    /// Packets are said to be so long.
+    Length(u32),
+}
+
+/// What goes wrong at the moment.
+#[derive(Debug, Default)]
+pub struct Faults {
+    set: Mutex<Vec<Fault>>,
+    written: Mutex<u64>,
+}
+
+impl Faults {
+    fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
+        self.set.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on this goes wrong too. Bytes are counted from here.
+    pub fn set(&self, fault: Fault) {
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+        self.lock().push(fault);
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn heal(&self) {
+        self.lock().clear();
+    }
+
+    pub(super) fn any<T>(&self, of: impl FnMut(&Fault) -> Option<T>) -> Option<T> {
+        self.lock().iter().find_map(of)
+    }
+
+    pub(super) fn has(&self, fault: &Fault) -> bool {
+        self.lock().contains(fault)
+    }
+
+    /// Whether it was set; it is not any more.
+    pub(super) fn takes(&self, fault: &Fault) -> bool {
+        let mut set = self.lock();
+        let before = set.len();
+        set.retain(|it| it != fault);
+        set.len() < before
+    }
+
+    /// So many bytes more were written. Whether the connection ends by it.
+    pub(super) fn written(&self, n: u64) -> bool {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        *written += n;
+        let most = self.any(|it| match it {
+            Fault::CutAfter(most) => Some(*most),
+            _ => None,
+        });
+        most.is_some_and(|most| most <= *written) && self.takes(&Fault::CutAfter(most.unwrap_or_default()))
+    }
+}
