@@ -148,7 +148,7 @@ impl Manager {
             }
         }
         let stored = self.holding(&target.cid).await?;
-        if stored.content.cid != target.cid {
+        if !address::same(&stored.content.cid, &target.cid) {
             let text = format!(
                 "{} is a part of {}, and no content of its own",
                 address::text(&target.cid),

@@ -89,14 +89,15 @@ async fn an_archive_is_the_same_from_every_store_and_comes_in_again() {
         }
         let (root, car) = (root.unwrap(), cars.pop().unwrap());
         assert!(cars.pop().unwrap() == car, "{}", profile.name);
-        for store in ["key", "cid", "assigned"] {
+        for store in ["key", "cid"] {
             let other = room(&[("s", memory(store))]).await;
             let receipt = imported(&other, &car, "s").await.unwrap().remove(0);
             assert_eq!((receipt.cid, receipt.is_partial()), (root, false), "{store}");
             assert!(exported(&other, &root).await.unwrap() == car, "{} to a store by {store}", profile.name);
             assert_eq!(other.exported("x").await, crate::bed::files(&path), "{store}");
             let verified = other.verified().await;
-            assert!(verified.iter().all(|it| it.error.is_none()), "{verified:?}");
+            let wrong = verified.iter().find(|it| it.error.is_some());
+            assert!(wrong.is_none(), "{wrong:?}");
             assert!(imported(&other, &car, "s").await.unwrap()[0].replicas[0].existed, "round {n}");
         }
     }
