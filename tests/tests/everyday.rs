@@ -183,3 +183,36 @@ fn the_configuration_of_ipfs_kit_py_comes_along() {
     it.ok(["add", "x", "--to", "my-fs"]);
     assert_eq!(std::fs::read_to_string(old.join("my-fs.yaml")).unwrap(), text, "the source stays as it was");
 }
+
+#[test]
+fn an_archive_goes_out_and_comes_in_on_another_machine() {
+    let (it, other) = (Journey::new(), Journey::new());
+    let photos = it.path("photos");
+    std::fs::create_dir_all(photos.join("sub")).unwrap();
+    std::fs::write(photos.join("sub/file.jpg"), noise(3, 3_000_000)).unwrap();
+    std::fs::write(photos.join("note"), "hello").unwrap();
+    let cid = it.ok(["add", "photos", "--json"]).json().remove(0)["cid"].as_str().unwrap().to_owned();
+    let written = it.ok(["car", "export", "photos", "--json"]).json().remove(0);
+    let car = std::fs::read(it.path("photos.car")).unwrap();
+    assert_eq!((&written["cid"], &written["size"]), (&cid.as_str().into(), &car.len().into()), "{written}");
+    assert_eq!(it.run(["car", "export", "photos"]).code, Some(1), "it is there already");
+    assert!(it.ok(["car", "export", &cid, "-o", "-"]).stdout == car);
+    let mut child = other
+        .command(["car", "import", "-", "--name", "brought", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&car).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let receipt: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&receipt["cid"], &receipt["name"]), (&cid.as_str().into(), &"brought".into()), "{receipt}");
+    assert_eq!((&receipt["files"], &receipt["size"]), (&2.into(), &3_000_005.into()), "{receipt}");
+    other.ok(["get", "brought", "-o", "out"]);
+    assert_eq!(Journey::files(&other.path("out")), Journey::files(&photos));
+    assert!(other.ok(["car", "export", "brought", "-o", "-"]).stdout == car);
+    std::fs::write(other.path("cut.car"), &car[..car.len() - 1]).unwrap();
+    let refused = other.run(["car", "import", "cut.car"]);
+    assert_eq!(refused.code, Some(6), "{}", refused.stderr);
+}

@@ -146,3 +146,105 @@ fn an_import_that_was_killed_leaves_no_pin_and_is_done_anew() {
 fn an_upload_survives_the_death_of_both_ends() {
     broken::survives((256 << 20) + 12_345);
 }
+
+/// What `ipfs WORDS…` prints, as text.
+fn said(kubo: &Kubo, words: &[&str]) -> String {
+    String::from_utf8(ipfs(kubo, words)).unwrap().trim().to_owned()
+}
+
+fn exported(it: &Journey, cid: &str) -> Vec<u8> {
+    it.ok(["car", "export", cid, "-o", "-"]).stdout
+}
+
+#[test]
+fn our_archives_are_those_of_the_node_byte_for_byte() {
+    let (kubo, it) = (node(), Journey::new());
+    it.backend("local");
+    folder(&it);
+    std::fs::write(it.path("big"), [noise(61, 9 * MIB), vec![0; 9 * MIB], noise(61, 9 * MIB)].concat()).unwrap();
+    std::fs::write(it.path("small"), "small").unwrap();
+    std::fs::write(it.path("none"), "").unwrap();
+    for profile in ["unixfs-v1-2025", "unixfs-v0-2015", "kubo-cid-v1"] {
+        for what in ["photos", "big", "small", "none"] {
+            let receipt = it.ok(["add", what, "--to", "local", "--profile", profile, "--hidden", "--json"]).json();
+            let cid = receipt[0]["cid"].as_str().unwrap();
+            it.ok(["car", "export", cid, "-o", "out.car", "--force"]);
+            let ours = std::fs::read(it.path("out.car")).unwrap();
+            ipfs(&kubo, &["dag", "import", &path(&it.path("out.car"))]);
+            let theirs = ipfs(&kubo, &["dag", "export", "--progress=false", cid]);
+            assert!(theirs == ours, "{what} by {profile}: {} and {} bytes", theirs.len(), ours.len());
+        }
+    }
+}
+
+#[test]
+fn archives_of_the_node_come_in_and_go_out_byte_for_byte() {
+    let (kubo, it) = (node(), Journey::new());
+    it.backend("local");
+    folder(&it);
+    std::fs::write(it.path("big"), noise(62, 3 * MIB + 5)).unwrap();
+    std::os::unix::fs::symlink("big", it.path("photos/link")).unwrap();
+    let (photos, big) = (path(&it.path("photos")), path(&it.path("big")));
+    let cases: [&[&str]; 7] = [
+        &["add", "-Q", "-r", &photos],
+        &["add", "-Q", "-r", "--cid-version=1", &photos],
+        &["add", "-Q", "-r", "--preserve-mode", "--preserve-mtime", &photos],
+        &["add", "-Q", "--trickle", "--raw-leaves", &big],
+        &["add", "-Q", "--chunker=rabin-4096-8192-16384", &big],
+        &["add", "-Q", "--chunker=size-1000", "--raw-leaves=false", "--cid-version=1", &big],
+        &["add", "-Q", "--preserve-mtime", "--hash=blake2b-256", &big],
+    ];
+    for words in cases {
+        let cid = said(&kubo, words);
+        let car = ipfs(&kubo, &["dag", "export", "--progress=false", &cid]);
+        std::fs::write(it.path("theirs.car"), &car).unwrap();
+        let receipt = it.ok(["car", "import", "theirs.car", "--to", "local", "--json"]).json().remove(0);
+        assert_eq!((&receipt["partial"], &receipt["name"]), (&false.into(), &"theirs".into()), "{words:?}");
+        assert!(exported(&it, &cid) == car, "{words:?}");
+        let out = it.path("out");
+        it.ok(["get", &cid, "-o", "out"]);
+        match out.is_dir() {
+            true => {
+                assert!(Journey::files(&out) == Journey::files(&it.path("photos")), "{words:?}");
+                std::fs::remove_dir_all(&out).unwrap();
+            }
+            false => {
+                assert!(std::fs::read(&out).unwrap() == noise(62, 3 * MIB + 5), "{words:?}");
+                std::fs::remove_file(&out).unwrap();
+            }
+        }
+    }
+    let verified = it.ok(["verify", "--json"]).json().pop().unwrap();
+    assert_eq!(verified["bad"], 0, "{verified}");
+}
+
+#[test]
+fn any_graph_of_a_node_goes_out_byte_for_byte() {
+    let (kubo, it) = (node(), Journey::new());
+    known_to(&kubo, &it);
+    folder(&it);
+    let photos = said(&kubo, &["add", "-Q", "-r", "--inline", &path(&it.path("photos"))]);
+    let graph = json!({ "folder": { "/": photos }, "again": [{ "/": photos }, 1, "text"], "none": null });
+    std::fs::write(it.path("graph.json"), graph.to_string()).unwrap();
+    let root = said(&kubo, &["dag", "put", "--store-codec=dag-cbor", &path(&it.path("graph.json"))]);
+    for cid in [photos, root] {
+        let theirs = ipfs(&kubo, &["dag", "export", "--progress=false", &cid]);
+        assert!(exported(&it, &cid) == theirs, "{cid}");
+    }
+}
+
+#[test]
+fn an_archive_goes_through_us_from_node_to_node() {
+    let (here, there, it) = (node(), node(), Journey::new());
+    known_to(&there, &it);
+    it.backend("local");
+    folder(&it);
+    let cid = said(&here, &["add", "-Q", "-r", "--cid-version=1", "--raw-leaves", &path(&it.path("photos"))]);
+    let car = ipfs(&here, &["dag", "export", "--progress=false", &cid]);
+    std::fs::write(it.path("photos.car"), &car).unwrap();
+    let receipt = it.ok(["car", "import", "photos.car", "--to", "local,node", "--json"]).json().remove(0);
+    assert_eq!((&receipt["cid"], &receipt["partial"]), (&cid.as_str().into(), &false.into()), "{receipt}");
+    assert!(pins(&there).contains(&cid));
+    assert!(ipfs(&there, &["dag", "export", "--progress=false", &cid]) == car);
+    assert!(exported(&it, "photos") == car);
+}

@@ -51,6 +51,8 @@ pub enum Status {
     Queued,
     /// Being fetched, copied, sealed.
     Working,
+    /// Some of it is missing and nobody fetches it. Told only where it was asked for ([`StatOptions::count`](crate::StatOptions::count)).
+    Partial,
     /// Given up by the service; `note` says why.
     Failed,
 }
@@ -83,6 +85,9 @@ pub struct Metadata {
     pub at: Locator,
     /// Bytes of the file; not the service's cumulative or billed size.
     pub size: Option<u64>,
+    /// Bytes of its blocks that are certainly there, where they were counted, as the service counts them: equal blocks once, with what is around the
+    /// file's bytes. `None`: they were not counted, and nothing follows from it.
+    pub present: Option<u64>,
     /// How well it is known. A leaf says at most [`Evidence::Attested`].
     pub evidence: Evidence,
     /// How far the service is.
@@ -117,6 +122,7 @@ impl Metadata {
         Self {
             at: at.into(),
             size: None,
+            present: None,
             evidence,
             status: Status::Stored,
             next: Next::Nothing,

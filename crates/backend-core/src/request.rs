@@ -53,6 +53,9 @@ impl GetOptions {
 pub struct StatOptions {
     /// Also make a link under which anybody may read for a while. Offered where `Capabilities::link` is.
     pub link: bool,
+    /// Also find out how much of it is there, where that can be less than all: who keeps blocks may have lost some. It takes as long as the service
+    /// takes to visit each. Whoever keeps content as one does nothing more for it.
+    pub count: bool,
 }
 
 /// What every act that makes something exist can be told and can tell: shared by `add` and `pin`.

@@ -6,16 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backend_core::{
     AddOptions, Addressing, Backend, ByteRange, Condition, Content, ContentId, Entry, Error, ErrorKind, Evidence,
-    Fetched, Form, GetOptions, Health, Info, ListOptions, Locator, Metadata, Pin, Power, Removal, RemoveOptions,
+    Fetched, Form, GetOptions, Health, Info, ListOptions, Locator, Metadata, Next, Pin, Power, Progress, Removal, RemoveOptions,
     Result, Scope, Settings, StatOptions, Status, StorageType, Usage, Write,
 };
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
-use futures::{FutureExt, TryFutureExt};
+use futures::{FutureExt, TryFutureExt, TryStreamExt};
 use ipld::plan::Plan;
 use ipld::{Cid, address};
 
-use crate::client::{Node, Pinned};
+use crate::client::{Counted, Links, Node, Pinned, Pinning};
 use crate::config::{Config, OFFERS};
 use crate::error;
 
@@ -24,6 +24,7 @@ pub struct Ipfs {
     info: Info,
     node: Node,
     mfs_path: Option<String>,
+    pin_wait: Duration,
     settings: Settings,
 }
 
@@ -44,7 +45,7 @@ impl Ipfs {
         let mut info = Info::new(StorageType::Ipfs, &settings.name, Addressing::Cid, OFFERS);
         info.exposure = config.exposure;
         info.gate = Some(node.gate());
-        Ok(Self { info, node, mfs_path: config.mfs_path, settings })
+        Ok(Self { info, node, mfs_path: config.mfs_path, pin_wait: config.pin_wait, settings })
     }
 
     fn lacks(&self, what: &'static str) -> Error {
@@ -137,6 +138,24 @@ impl Ipfs {
         stored
     }
 
+    /// What is pinned, and how much of it is there.
+    async fn counted(&self, pinned: Pinned) -> Result<Metadata> {
+        let counted = self.node.count(&pinned.cid, &Progress::new()).await?;
+        let size = match self.node.size(&pinned.cid).await {
+            Err(err) if err.kind() == ErrorKind::NotFound => None,
+            size => size?,
+        };
+        Ok(match counted {
+            Counted::Whole(bytes) => Metadata { size, present: Some(bytes), ..about(pinned) },
+            Counted::Partial(bytes, missing) => {
+                let meta = about(pinned);
+                let words = format!("it is there in part: {}", missing.message());
+                let note = Some(meta.note.as_ref().map_or(words.clone(), |note| format!("{note}; {words}")));
+                Metadata { size, present: Some(bytes), status: Status::Partial, note, ..meta }
+            }
+        })
+    }
+
     async fn store(&self, content: &Content, opts: &AddOptions) -> Result<Metadata> {
         let (cid, write, progress) = (content.cid(), &opts.write, &opts.write.progress);
         let size = (content.shape() == backend_core::Shape::File).then(|| content.len());
@@ -214,7 +233,10 @@ impl Backend for Ipfs {
         let cid = self.cid(at)?;
         let pinned = self.node.pinned(&cid, at.handle.as_deref()).await?;
         let pinned = pinned.ok_or_else(|| error::absent("it is not pinned"))?;
-        Ok(Metadata { size: self.node.size(&cid).await?, ..about(pinned) })
+        match opts.count {
+            false => Ok(Metadata { size: self.node.size(&cid).await?, ..about(pinned) }),
+            true => self.counted(pinned).await,
+        }
     }
 
     async fn get(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
@@ -258,9 +280,16 @@ impl Backend for Ipfs {
             // A node that works on a pin does so only as long as somebody waits for it.
             (None, Some(status)) if status != Status::Stored => stream::empty().boxed(),
             _ => {
-                let node = self.node.clone();
-                let pins = async move { node.pins().await }.try_flatten_stream();
-                pins.map(|pin| pin.map(|pin| Entry::Content { meta: about(pin), cursor: None })).boxed()
+                let (node, folder) = (self.node.clone(), self.mfs_path.clone());
+                let pins = async move {
+                    let links = match folder {
+                        Some(folder) => node.links(&folder).await?,
+                        None => Links::default(),
+                    };
+                    let pins = node.pins().await?;
+                    Ok(pins.map_ok(move |pin| Entry::Content { meta: links.told(about(pin)), cursor: None }))
+                };
+                pins.try_flatten_stream().boxed()
             }
         }
     }
@@ -271,8 +300,27 @@ impl Backend for Ipfs {
         if let Some(pinned) = self.node.pinned(&cid, None).await? {
             return Ok(Metadata { existed: Some(true), ..about(pinned) });
         }
-        self.node.pin(&cid, pin.write.name.as_deref(), &pin.write.progress).await?;
-        Ok(Metadata { existed: Some(false), ..Metadata::new(ContentId::from(cid), Evidence::Acknowledged) })
+        let patience = (&*self.settings.clock, self.pin_wait);
+        let (walked, next) = match self.node.pin_for(&cid, &pin.write, patience).boxed().await? {
+            Pinning::Done => {
+                let done = Metadata::new(ContentId::from(cid), Evidence::Acknowledged);
+                return Ok(Metadata { existed: Some(false), ..done });
+            }
+            Pinning::Fetching(walked) => (walked, Duration::ZERO),
+            Pinning::Waiting(walked) => (walked, self.pin_wait),
+        };
+        let note = format!(
+            "the node has {} blocks of it, and fetches only while it is asked: pin it again",
+            walked.blocks
+        );
+        Ok(Metadata {
+            existed: Some(false),
+            present: Some(walked.bytes),
+            status: Status::Working,
+            next: Next::Resume(next),
+            note: Some(note),
+            ..Metadata::new(ContentId::from(cid), Evidence::Claimed)
+        })
     }
 
     async fn usage(&self) -> Result<Usage> {

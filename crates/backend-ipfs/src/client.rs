@@ -7,5 +7,6 @@ mod pins;
 mod read;
 mod rpc;
 
-pub(crate) use pins::Pinned;
+pub(crate) use files::Links;
+pub(crate) use pins::{Counted, Pinned, Pinning};
 pub(crate) use rpc::Node;

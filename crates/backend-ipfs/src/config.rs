@@ -1,5 +1,7 @@
 //! What a user can set: where the node is, who we are to it, and whether the world can read what it holds.
 
+use std::time::Duration;
+
 use backend_core::{Capabilities, Error, ErrorKind, Exposure, Result, Secret, Settings};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
@@ -38,13 +40,22 @@ pub struct Connection {
     /// A folder of the node's own files (MFS), such as `/backup`. What is added under a name is then linked there by that name, in place of what stood
     /// there. Removing content leaves the link, and with it the content.
     pub mfs_path: Option<String>,
+    /// How long a `pin` waits, in milliseconds, for a node that gets on with nothing, before it answers how far it is; 30 times as long for one that
+    /// gets on. 1 to 3,600,000. It should be below `operational.timeout`, which is in seconds, and ends the wait with an error.
+    pub pin_wait_ms: u64,
     /// The node serves nobody else: it is offline, or in a private network. Otherwise what it holds counts as public.
     pub private: bool,
 }
 
 impl Default for Connection {
     fn default() -> Self {
-        Self { api_url: "http://127.0.0.1:5001".to_owned(), gateway_url: None, mfs_path: None, private: false }
+        Self {
+            api_url: "http://127.0.0.1:5001".to_owned(),
+            gateway_url: None,
+            mfs_path: None,
+            pin_wait_ms: 20_000,
+            private: false,
+        }
     }
 }
 
@@ -88,8 +99,11 @@ pub(crate) struct Config {
     pub(crate) login: Login,
     pub(crate) exposure: Exposure,
     pub(crate) mfs_path: Option<String>,
+    pub(crate) pin_wait: Duration,
 }
 
+/// An hour.
+const MAX_WAIT_MS: u64 = 3_600_000;
 /// The most bytes of a folder's path.
 const MAX_PATH: usize = 1024;
 
@@ -132,8 +146,12 @@ impl Config {
             (None, Some(_), None) => return Err(wrong("credentials.password", "it is missing")),
             (None, None, Some(_)) => return Err(wrong("credentials.username", "it is missing")),
         };
+        if !(1..=MAX_WAIT_MS).contains(&connection.pin_wait_ms) {
+            return Err(wrong("connection.pin_wait_ms", "expected 1 to 3600000"));
+        }
         Ok(Self {
             api,
+            pin_wait: Duration::from_millis(connection.pin_wait_ms),
             gateway: gateway.map_err(|why| wrong("connection.gateway_url", why))?,
             login,
             mfs_path: connection.mfs_path.map(folder).transpose().map_err(|why| wrong("connection.mfs_path", why))?,
@@ -166,6 +184,8 @@ mod tests {
             (json!({ "mfs_path": "/a/../canary" }), json!({}), "connection.mfs_path"),
             (json!({ "mfs_path": "/a//canary" }), json!({}), "connection.mfs_path"),
             (json!({ "mfs_path": "/ipfs/canary" }), json!({}), "connection.mfs_path"),
+            (json!({ "pin_wait_ms": 0 }), json!({}), "connection.pin_wait_ms"),
+            (json!({ "pin_wait_ms": 3_600_001 }), json!({}), "connection.pin_wait_ms"),
             (json!({ "private": "canary" }), json!({}), "connection.private"),
             (json!({ "api_ulr": "canary" }), json!({}), "api_url"),
             (json!({}), json!({ "token": "canary", "username": "u" }), "credentials"),

@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use backend_core::{AddOptions, Backend, ErrorKind, GetOptions, Pin, Power, Scope};
+use backend_core::{AddOptions, Backend, ErrorKind, GetOptions, Pin, Power, Scope, Status};
 use backend_layers::{Gates, Operational, SystemClock, stack};
 use backend_testkit::real::{Kubo, KuboOptions, Server};
 use backend_testkit::{CANARY, Fixture, Gate, LEAF, random, tree};
@@ -272,4 +272,46 @@ fn a_thousand_random_trees_have_the_names_that_kubo_gives() {
         .map(|(cid, name)| (name.to_owned(), cid.to_owned()))
         .collect();
     assert_eq!(theirs, ours);
+}
+
+#[tokio::test]
+async fn a_pin_that_finds_nobody_is_working_and_goes_on_when_somebody_is_there() {
+    let (there, here) = (online(), online());
+    let content = random(&nonce(), 3 * LEAF);
+    add(&by_rpc(&there), &content).await.unwrap();
+    let node = open(json!({ "api_url": here.api(), "pin_wait_ms": 1_500 }), Value::Null);
+    let id = backend_core::ContentId::from(*content.cid());
+    let working = node.pin(&id, &Pin::default()).await.unwrap();
+    assert_eq!((working.status, working.present), (Status::Working, Some(0)), "{working:?}");
+    assert_eq!(stat(&node, content.cid()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    here.connect(&there).unwrap();
+    let done = node.pin(&id, &Pin::default()).await.unwrap();
+    assert_eq!(done.status, Status::Stored, "{done:?}");
+    let found = common::counted(&node, content.cid()).await.unwrap();
+    assert!(found.status == Status::Stored && 3 * LEAF < found.present.unwrap());
+}
+
+#[tokio::test]
+async fn what_lost_a_block_is_told_to_be_there_in_part() {
+    let kubo = offline();
+    let node = by_rpc(&kubo);
+    let content = random(&nonce(), 3 * LEAF);
+    add(&node, &content).await.unwrap();
+    let whole = common::counted(&node, content.cid()).await.unwrap().present.unwrap();
+    let bytes = read(&node, content.cid(), &GetOptions::default()).await.unwrap();
+    fs::remove_file(file_of(&kubo.repo().join("blocks"), &bytes[2 * LEAF as usize..]).unwrap()).unwrap();
+    let found = common::counted(&node, content.cid()).await.unwrap();
+    assert_eq!((found.status, found.present), (Status::Partial, Some(whole - LEAF)), "{found:?}");
+    assert_eq!(stat(&node, content.cid()).await.unwrap().status, Status::Stored);
+}
+
+#[tokio::test]
+async fn a_listing_tells_the_names_that_the_node_has_for_it() {
+    let kubo = offline();
+    let node = open(json!({ "api_url": kubo.api(), "mfs_path": "/backup" }), Value::Null);
+    assert!(common::listed(&node, random(&nonce(), 10).cid()).await.is_empty());
+    let (folder, _) = tree(&nonce()).unwrap();
+    common::add_named(&node, &folder, "ä & n").await.unwrap();
+    let note = common::listed(&node, folder.cid()).await.remove(0).note.unwrap();
+    assert_eq!(note, "pinned as ä & n; linked as /backup/ä & n");
 }

@@ -47,7 +47,7 @@ pub struct Exported {
 }
 
 /// Removed when dropped, unless it has become the target.
-struct Temporary(Option<PathBuf>);
+pub(crate) struct Temporary(pub(crate) Option<PathBuf>);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
@@ -165,7 +165,7 @@ impl Export<'_> {
 }
 
 /// Small writes are done here: handing them to another thread costs more than the page cache takes.
-async fn write(mut file: File, bytes: Bytes, path: &Path) -> Result<File> {
+pub(crate) async fn write(mut file: File, bytes: Bytes, path: &Path) -> Result<File> {
     let failed = |err| trouble::file("write", path, err);
     if bytes.len() <= 64 << 10 {
         return file.write_all(&bytes).map(|()| file).map_err(failed);
@@ -175,7 +175,7 @@ async fn write(mut file: File, bytes: Bytes, path: &Path) -> Result<File> {
 }
 
 /// Never through a link that somebody planted, and never over a file that is there.
-fn create(path: &Path) -> Result<File> {
+pub(crate) fn create(path: &Path) -> Result<File> {
     let made = OpenOptions::new().write(true).create_new(true).custom_flags(libc_nofollow()).open(path);
     made.map_err(|err| trouble::file("make", path, err))
 }
@@ -184,7 +184,7 @@ fn libc_nofollow() -> i32 {
     rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()
 }
 
-fn refuse_existing(out: &Path, overwrite: bool) -> Result<()> {
+pub(crate) fn refuse_existing(out: &Path, overwrite: bool) -> Result<()> {
     match fs::symlink_metadata(out) {
         Ok(meta) if meta.is_dir() || !overwrite => {
             Err(Error::new(ErrorKind::AlreadyExists, format!("{} is there already", trouble::shown(out))))
@@ -193,7 +193,7 @@ fn refuse_existing(out: &Path, overwrite: bool) -> Result<()> {
     }
 }
 
-fn temporary_name(out: &Path) -> Result<PathBuf> {
+pub(crate) fn temporary_name(out: &Path) -> Result<PathBuf> {
     let mut random = [0; 6];
     getrandom::fill(&mut random)
         .map_err(|err| Error::new(ErrorKind::Internal, "no random numbers").with_source(err))?;
@@ -201,7 +201,7 @@ fn temporary_name(out: &Path) -> Result<PathBuf> {
     Ok(beside(out).join(format!(".ipfs-kit-partial-{random}")))
 }
 
-fn appear(from: &Path, to: &Path, replace: bool) -> Result<()> {
+pub(crate) fn appear(from: &Path, to: &Path, replace: bool) -> Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     let failed = |err: std::io::Error| trouble::file("move it to", to, err);
     if replace {

@@ -64,7 +64,7 @@ impl Manager {
     }
 
     /// One block that the catalog or a store knows: a node of the content at hand, or of whatever content holds it. `None`: a leaf that is content.
-    async fn node(&self, cid: &Cid, dag: &mut Option<Dag>) -> Result<Option<Bytes>> {
+    pub(crate) async fn node(&self, cid: &Cid, dag: &mut Option<Dag>) -> Result<Option<Bytes>> {
         if let Some(known) = dag
             && let Some(node) = known.find(cid).await?
         {
@@ -148,7 +148,7 @@ impl Manager {
             }
         }
         let stored = self.holding(&target.cid).await?;
-        if stored.content.cid != target.cid {
+        if !address::same(&stored.content.cid, &target.cid) {
             let text = format!(
                 "{} is a part of {}, and no content of its own",
                 address::text(&target.cid),

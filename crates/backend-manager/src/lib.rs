@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod add;
+mod car;
 pub mod catalog;
 pub mod config;
 mod erase;
@@ -33,6 +34,7 @@ mod views;
 
 pub use add::{AddRequest, Existing, Input, Name, Place, name};
 pub use backend_layers::SystemClock;
+pub use car::{Archive, ExportedCar};
 pub use export::{ExportOptions, Exported};
 pub use get::Reading;
 pub use ipld::Cid;

@@ -209,7 +209,7 @@ async fn a_store_that_ignores_conditions_is_not_offered_them() {
 async fn a_link_names_the_content_and_is_a_secret() {
     let backend = azure(&fake::azure(Arc::default()).await, "suite");
     backend.add(&random("linked", 5), &named("a b?#%/ö")).await.unwrap();
-    let meta = backend.stat(&at("a b?#%/ö"), &StatOptions { link: true }).await.unwrap();
+    let meta = backend.stat(&at("a b?#%/ö"), &StatOptions { link: true, ..StatOptions::default() }).await.unwrap();
     let link = meta.link.clone().unwrap();
     assert!(link.url.reveal().contains("/suite/a%20b%3F%23%25/%C3%B6?"), "{}", link.url.reveal());
     assert!(link.url.reveal().contains("sig=") && !format!("{meta:?}").contains("sig="));

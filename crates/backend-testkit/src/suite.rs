@@ -75,7 +75,8 @@ cases! { $
     secret: c06_nothing_tells_a_secret;
     limits: c07_limits_are_held_before_the_first_byte;
     health: c10_health_is_an_answer, c11_health_changes_nothing, c12_a_probe_leaves_nothing_behind;
-    stat: c15_what_add_answered_is_found_again, c16_what_is_absent_is_not_found, c17_the_handle_may_be_left_out;
+    stat: c15_what_add_answered_is_found_again, c16_what_is_absent_is_not_found, c17_the_handle_may_be_left_out,
+        c18_what_is_whole_is_counted_whole;
     whole: c20_every_size_comes_back_whole, c21_large_content_streams, c22_the_same_content_again_is_ok,
         c23_another_content_replaces, c24_an_id_fits_the_store;
     lies: c25_a_source_that_fails_leaves_nothing, c26_a_source_of_another_length_leaves_nothing,

@@ -48,6 +48,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         import: Import,
     },
+    /// Content as an archive of blocks (CAR), and back
+    #[command(subcommand)]
+    Car(Car),
     /// Only say the name that content has
     #[command(after_help = "Example:\n  ipfs-kit cid big.iso")]
     Cid {
@@ -134,6 +137,34 @@ pub(crate) enum Command {
     Internal {
         #[command(subcommand)]
         command: Internal,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Car {
+    /// Write content with all its blocks as one CARv1: the same bytes as `ipfs dag export`
+    #[command(after_help = "Examples:\n  ipfs-kit car export photos -o photos.car\n  ipfs-kit car export CID -o - | ipfs dag import")]
+    Export {
+        /// A CID, CID/path, or a name that `ls` shows
+        what: String,
+        /// Where to; - is standard output [default: the name and .car]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Replace a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Add the files and folders that a CAR has as its roots, with all the CIDs that they have there
+    #[command(after_help = "Examples:\n  ipfs-kit car import photos.car --to local,usb\n  ipfs dag export CID | ipfs-kit car import - --name photos")]
+    Import {
+        /// A CARv1 or CARv2; - is standard input
+        file: PathBuf,
+        /// The name under which it is listed, if there is one root [default: the file's name without .car]
+        #[arg(long)]
+        name: Option<String>,
+        /// On which backends, comma separated [default: as the default policy says]
+        #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
+        to: Vec<String>,
     },
 }
 

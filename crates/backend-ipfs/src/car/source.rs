@@ -19,7 +19,8 @@ impl Source {
     pub(super) async fn open(content: &Content) -> Result<Self> {
         let body = match content.is_empty() {
             true => futures::stream::empty().boxed(),
-            false => content.open_all().await?,
+            // The node hashes every block of an import, and refuses one that is not what its name says.
+            false => content.open_unproved(0..content.len()).await?,
         };
         Ok(Self { body, ready: VecDeque::new() })
     }

@@ -39,6 +39,23 @@ pub(super) struct FileStat {
     pub(super) r#type: String,
 }
 
+/// `files/ls`, with `long`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct FileList {
+    #[serde(default)]
+    pub(super) entries: Option<Vec<FileEntry>>,
+}
+
+/// One entry of a folder of the node's own files.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct FileEntry {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) hash: String,
+}
+
 /// `pin/ls` of one CID.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

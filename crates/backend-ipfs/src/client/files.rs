@@ -1,10 +1,12 @@
 //! Names in the node's own tree of files (Kubo RPC, `files/*`): an entry is a link to a root, and copies nothing.
 
-use backend_core::{ErrorKind, Result};
+use std::collections::HashMap;
+
+use backend_core::{ContentId, ErrorKind, Metadata, Result};
 use futures::TryStreamExt;
 use ipld::{Cid, address};
 
-use super::answers::FileStat;
+use super::answers::{FileList, FileStat};
 use super::rpc::{Does, Node, lines};
 use crate::error;
 
@@ -21,7 +23,53 @@ fn wrong(name: &str) -> Option<&'static str> {
     }
 }
 
+/// How many names of one content are told.
+const TOLD: usize = 3;
+
+/// The names that contents have in one folder: hints, for listings.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    folder: String,
+    names: HashMap<Cid, Vec<String>>,
+}
+
+impl Links {
+    /// The same, with the names that it has in the folder.
+    pub(crate) fn told(&self, meta: Metadata) -> Metadata {
+        let names = match &meta.at.id {
+            ContentId::Cid(cid) => self.names.get(&address::to_v1(cid)),
+            ContentId::Key(_) => None,
+        };
+        let Some(names) = names else { return meta };
+        let paths: Vec<String> =
+            names.iter().take(TOLD).map(|name| backend_http::shown(&format!("{}/{name}", self.folder))).collect();
+        let more = if TOLD < names.len() { format!(" and {} more", names.len() - TOLD) } else { String::new() };
+        let linked = format!("linked as {}{more}", paths.join(", "));
+        Metadata { note: Some(meta.note.map_or(linked.clone(), |note| format!("{note}; {linked}"))), ..meta }
+    }
+}
+
 impl Node {
+    /// What is linked in `folder`; nothing where there is no such folder. A folder whose listing is longer than an answer of the node may be (1 MiB,
+    /// some 6,000 names) tells no names.
+    pub(crate) async fn links(&self, folder: &str) -> Result<Links> {
+        let query = [("arg", folder), ("long", "true"), ("offline", "true")];
+        let listed: FileList = match self.one("files/ls", &query).await {
+            Ok(listed) => listed,
+            Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::TooLarge | ErrorKind::Integrity) => {
+                return Ok(Links::default());
+            }
+            Err(err) => return Err(err),
+        };
+        let mut names: HashMap<Cid, Vec<String>> = HashMap::new();
+        for entry in listed.entries.unwrap_or_default() {
+            if let Ok(cid) = address::parse(&entry.hash) {
+                names.entry(address::to_v1(&cid)).or_default().push(entry.name);
+            }
+        }
+        Ok(Links { folder: folder.trim_end_matches('/').to_owned(), names })
+    }
+
     /// Links `cid`, which is on the node, as `name` in `folder`, and makes the folder. What stood there is not there any more.
     pub(crate) async fn link(&self, cid: &Cid, folder: &str, name: &str) -> Result<()> {
         if let Some(why) = wrong(name) {

@@ -2,18 +2,74 @@
 //!
 //! A pin that is there is never set again: Kubo takes the old one off before it walks the content, so that a walk that fails or is left loses it.
 
-use backend_core::{Progress, Result};
-use futures::TryStreamExt;
+use std::time::Duration;
+
+use backend_core::{Clock, Error, ErrorKind, Progress, Result, Write};
+use futures::future::{self, Either};
 use futures::stream::{BoxStream, StreamExt};
+use futures::{FutureExt, TryStreamExt};
 use ipld::{Cid, address};
 
-use super::answers::PinKeys;
+use super::answers::{Line, PinKeys};
 use super::rpc::{Does, Node, lines};
 use crate::car::other_version;
 use crate::error;
 
 /// The longest name of a pin, in bytes (Kubo, `MaxPinNameBytes`). A name is a hint: a longer one is left out.
 const MAX_NAME: usize = 255;
+/// How often as long as it may stand still, a pin may go on in one call.
+const TURNS: u32 = 30;
+
+/// How far a walk of the node has come.
+#[derive(Debug, Default)]
+pub(crate) struct Walked {
+    pub(crate) blocks: u64,
+    pub(crate) bytes: u64,
+    is_pinned: bool,
+}
+
+impl Walked {
+    /// Whether it went on. While the node waits for its network the lines come all the same: only what grows is a sign of life.
+    fn note(&mut self, line: &Line, text: &str, progress: &Progress) -> bool {
+        let bytes = line.bytes.filter(|bytes| self.bytes < *bytes);
+        let blocks = line.progress.filter(|blocks| self.blocks < *blocks);
+        match (bytes, blocks) {
+            (Some(bytes), _) => progress.moved(bytes - self.bytes),
+            (None, Some(_)) => progress.alive(),
+            (None, None) => {}
+        }
+        self.bytes = bytes.unwrap_or(self.bytes);
+        self.blocks = blocks.unwrap_or(self.blocks);
+        self.is_pinned |= line.pins.iter().flatten().any(|it| it == text);
+        bytes.is_some() || blocks.is_some()
+    }
+
+    fn pinned(&self) -> Result<()> {
+        match self.is_pinned {
+            true => Ok(()),
+            false => Err(error::strange("it does not say that it pinned")),
+        }
+    }
+}
+
+/// What came of a pin that was waited for.
+#[derive(Debug)]
+pub(crate) enum Pinning {
+    /// It is pinned.
+    Done,
+    /// It still got on when its time was over.
+    Fetching(Walked),
+    /// It stood still: the node waits for its network.
+    Waiting(Walked),
+}
+
+/// How much of a graph is there, in bytes of blocks.
+#[derive(Debug)]
+pub(crate) enum Counted {
+    Whole(u64),
+    /// At least so much, and what was said of the first block that is missing.
+    Partial(u64, Error),
+}
 
 /// One recursive pin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +114,7 @@ impl Node {
             let query = [("arg", text.as_str()), ("type", "recursive"), ("names", "true")];
             let keys = match self.one::<PinKeys>("pin/ls", &query).await {
                 Ok(answer) => answer.keys.unwrap_or_default(),
-                Err(err) if err.kind() == backend_core::ErrorKind::NotFound => continue,
+                Err(err) if err.kind() == ErrorKind::NotFound => continue,
                 Err(err) => return Err(err),
             };
             if let Some((found, key)) = keys.into_iter().next() {
@@ -74,23 +130,51 @@ impl Node {
 
     /// Pins `cid`, which is not pinned yet. The node fetches what it has not, for as long as this is waited for.
     pub(crate) async fn pin(&self, cid: &Cid, name: Option<&str>, progress: &Progress) -> Result<()> {
+        let mut walk = self.begin_pin(cid, name).await?;
+        let mut known = Walked::default();
+        while let Some(line) = walk.try_next().await? {
+            known.note(&line, &address::text(cid), progress);
+        }
+        known.pinned()
+    }
+
+    /// The same, as long as it gets on: not longer than `wait` without a sign of that, and not longer than [`TURNS`] times `wait` in all.
+    pub(crate) async fn pin_for(
+        &self,
+        cid: &Cid,
+        write: &Write,
+        (clock, wait): (&dyn Clock, Duration),
+    ) -> Result<Pinning> {
+        let (begun, text) = (clock.monotonic(), address::text(cid));
+        let mut known = Walked::default();
+        let mut pause = clock.sleep(wait);
+        let mut walk = match future::select(self.begin_pin(cid, write.name.as_deref()).boxed(), pause).await {
+            Either::Left((walk, rest)) => {
+                pause = rest;
+                walk?
+            }
+            Either::Right(_) => return Ok(Pinning::Waiting(known)),
+        };
+        loop {
+            match future::select(walk.try_next(), pause).await {
+                Either::Left((line, rest)) => {
+                    let Some(line) = line? else { return known.pinned().map(|()| Pinning::Done) };
+                    let has_grown = known.note(&line, &text, &write.progress);
+                    pause = if has_grown { clock.sleep(wait) } else { rest };
+                }
+                Either::Right(_) => return Ok(Pinning::Waiting(known)),
+            }
+            if wait * TURNS < clock.monotonic().saturating_sub(begun) && !known.is_pinned {
+                return Ok(Pinning::Fetching(known));
+            }
+        }
+    }
+
+    async fn begin_pin(&self, cid: &Cid, name: Option<&str>) -> Result<BoxStream<'static, Result<Line>>> {
         let text = address::text(cid);
         let mut query = vec![("arg", text.as_str()), ("recursive", "true"), ("progress", "true")];
         query.extend(self::name(name).map(|name| ("name", name)));
-        let mut lines = lines(self.send(self.request("pin/add", &query, Does::Change)?).await?);
-        let (mut seen, mut moved, mut done) = (0, 0, false);
-        while let Some(line) = lines.try_next().await? {
-            // While the node waits for its network the lines come all the same: only what grows is a sign of life.
-            if let Some(bytes) = line.bytes.filter(|bytes| moved < *bytes) {
-                progress.moved(bytes - moved);
-                moved = bytes;
-            } else if let Some(blocks) = line.progress.filter(|blocks| seen < *blocks) {
-                progress.alive();
-                seen = blocks;
-            }
-            done |= line.pins.is_some_and(|pins| pins.contains(&text));
-        }
-        if done { Ok(()) } else { Err(error::strange("it does not say that it pinned")) }
+        Ok(lines(self.send(self.request("pin/add", &query, Does::Change)?).await?))
     }
 
     /// Takes the pin off; whether there was one.
@@ -104,7 +188,7 @@ impl Node {
                     while lines.try_next().await?.is_some() {}
                     was = true;
                 }
-                Err(err) if err.kind() == backend_core::ErrorKind::NotFound => {}
+                Err(err) if err.kind() == ErrorKind::NotFound => {}
                 Err(err) => return Err(err),
             }
         }
@@ -123,21 +207,40 @@ impl Node {
         Ok(pins.boxed())
     }
 
-    /// Holds that every block below `cid` is on the node itself. It reads them all, and does not hash them.
+    /// Holds that every block below `cid` is on the node itself.
     ///
     /// # Errors
-    /// `NotFound` for the first block that is not there.
+    /// `NotFound` when one is not there.
     pub(crate) async fn complete(&self, cid: &Cid, progress: &Progress) -> Result<()> {
+        match self.count(cid, progress).await? {
+            Counted::Whole(_) => Ok(()),
+            Counted::Partial(_, missing) => Err(missing),
+        }
+    }
+
+    /// How much of what is below `cid` is on the node itself. It reads the blocks, one after the other up to the first that is missing, and does not
+    /// hash them.
+    pub(crate) async fn count(&self, cid: &Cid, progress: &Progress) -> Result<Counted> {
         let text = address::text(cid);
         let query = [("arg", text.as_str()), ("offline", "true"), ("progress", "true")];
-        let mut lines = lines(self.ask("dag/stat", &query).await?);
         let mut told = None;
-        while let Some(line) = lines.try_next().await? {
-            if told < line.total_size {
-                progress.alive();
-                told = line.total_size;
+        let mut lines = match self.ask("dag/stat", &query).await {
+            Ok(answer) => lines(answer),
+            Err(err) if err.kind() == ErrorKind::NotFound => return Ok(Counted::Partial(0, err)),
+            Err(err) => return Err(err),
+        };
+        loop {
+            match lines.try_next().await {
+                Ok(Some(line)) if told < line.total_size => {
+                    progress.alive();
+                    told = line.total_size;
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(err) if err.kind() == ErrorKind::NotFound => return Ok(Counted::Partial(told.unwrap_or(0), err)),
+                Err(err) => return Err(err),
             }
         }
-        told.map(|_| ()).ok_or_else(|| error::strange("it does not say how much there is"))
+        told.map(Counted::Whole).ok_or_else(|| error::strange("it does not say how much there is"))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use backend_core::{
     AddOptions, Backend, ByteRange, Content, ContentId, Dag, Entry, ErrorKind, Evidence, GetOptions, ListOptions,
-    Locator, Metadata, Pin, Removal, RemoveOptions, Result, Settings, StatOptions, Write,
+    Locator, Metadata, Pin, Removal, RemoveOptions, Result, Settings, StatOptions, Status, Write,
 };
 use backend_layers::SystemClock;
 use backend_testkit::{LEAF, random, small, tree};
@@ -39,6 +39,10 @@ pub(crate) async fn add_named(node: &Arc<dyn Backend>, content: &Content, name: 
 pub(crate) async fn read(node: &Arc<dyn Backend>, cid: &Cid, opts: &GetOptions) -> Result<Bytes> {
     let frames: Vec<Bytes> = node.get(&Locator::new(*cid), opts).await?.body.try_collect().await?;
     Ok(frames.concat().into())
+}
+
+pub(crate) async fn counted(node: &Arc<dyn Backend>, cid: &Cid) -> Result<Metadata> {
+    node.stat(&Locator::new(*cid), &StatOptions { count: true, ..StatOptions::default() }).await
 }
 
 pub(crate) async fn stat(node: &Arc<dyn Backend>, cid: &Cid) -> Result<Metadata> {
@@ -90,6 +94,19 @@ pub(crate) async fn every_case(node: &Arc<dyn Backend>) {
     what_is_released_can_be_stored_again(node).await;
     what_is_there_can_be_pinned(node).await;
     content_that_is_its_name_is_pinned_too(node).await;
+    what_is_whole_is_counted_when_it_is_asked_for(node).await;
+}
+
+async fn what_is_whole_is_counted_when_it_is_asked_for(node: &Arc<dyn Backend>) {
+    let (folder, _) = tree(&nonce()).unwrap();
+    let file = random(&nonce(), 2 * LEAF + 5);
+    for content in [&folder, &file] {
+        add(node, content).await.unwrap();
+        assert_eq!(stat(node, content.cid()).await.unwrap().present, None);
+        let found = counted(node, content.cid()).await.unwrap();
+        assert_eq!(found.status, Status::Stored);
+        assert!(content.len() < found.present.unwrap(), "{:?} of {}", found.present, content.len());
+    }
 }
 
 /// An identity CID: there is no block to send.

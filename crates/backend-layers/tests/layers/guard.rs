@@ -75,7 +75,7 @@ fn offers() -> Vec<(Ask, Without)> {
     let version = at().with_version(Some("1".to_owned()));
     vec![
         (Ask::Stat(at(), StatOptions::default()), |it| it.stat = false),
-        (Ask::Stat(at(), StatOptions { link: true }), |it| it.link = false),
+        (Ask::Stat(at(), StatOptions { link: true, ..StatOptions::default() }), |it| it.link = false),
         (Ask::Stat(version.clone(), StatOptions::default()), |it| it.versions = false),
         (Ask::Get(at(), GetOptions::default()), |it| it.get = false),
         (Ask::Get(at(), GetOptions::range(0..11)), |it| it.range = false),

@@ -17,6 +17,8 @@ use backend_core::{ByteStream, Content, DigestKind, Error, ErrorKind, Key, Open,
 use ipld::profile::{Profile, UNIXFS_V1_2025};
 
 pub(crate) use batch::{Item, Placed};
+pub(crate) use targets::Targets;
+pub(crate) use tree::{Nothing, Sent, distinct, folder_item};
 pub(crate) use within::let_go;
 
 use crate::manager::Manager;

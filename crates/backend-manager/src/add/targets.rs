@@ -44,6 +44,16 @@ impl Targets {
         }
     }
 
+    /// Those that are sent a folder as one.
+    pub(crate) fn wholes(&self) -> Vec<Member> {
+        self.members.iter().filter(|it| it.addressing() == Addressing::Cid).cloned().collect()
+    }
+
+    /// Those that are sent its files one by one.
+    pub(crate) fn singles(&self) -> Vec<Member> {
+        self.members.iter().filter(|it| it.addressing() != Addressing::Cid).cloned().collect()
+    }
+
     pub(crate) fn refusals(self) -> Vec<ReplicaReceipt> {
         let refused = self.refused.into_iter();
         refused.map(|(backend, err)| ReplicaReceipt::refused(backend, Some(err))).collect()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
-use backend_core::{Addressing, ByteStream, Content, Error, ErrorKind, Key, Open, Result};
+use backend_core::{ByteStream, Content, Error, ErrorKind, Key, Open, Result};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
@@ -27,12 +27,19 @@ const AHEAD: usize = 2;
 /// Rows of one transaction.
 const ROWS: usize = 5000;
 
+/// What became of the files of a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) numbers: Vec<ContentNumber>,
+    pub(crate) failures: Failures,
+}
+
 /// How often a target failed a file of the tree, and how it did so first.
 #[derive(Debug, Default)]
-struct Failures(BTreeMap<String, (u64, Option<Error>)>);
+pub(crate) struct Failures(BTreeMap<String, (u64, Option<Error>)>);
 
 impl Failures {
-    fn note(&mut self, receipts: Vec<Vec<ReplicaReceipt>>) {
+    pub(crate) fn note(&mut self, receipts: Vec<Vec<ReplicaReceipt>>) {
         for receipt in receipts.into_iter().flatten() {
             if let Some(err) = receipt.error {
                 let (count, first) = self.0.entry(receipt.backend).or_default();
@@ -51,7 +58,7 @@ impl Failures {
 }
 
 impl Manager {
-    pub(super) async fn add_file(
+    pub(crate) async fn add_file(
         &self,
         content: Content,
         name: Option<String>,
@@ -91,8 +98,7 @@ impl Manager {
     pub(super) async fn add_tree(&self, path: &Path, namer: &Namer<'_>, targets: Targets) -> Result<Receipt> {
         let request = namer.request;
         let targets = targets.for_a_folder()?;
-        let (wholes, singles): (Vec<Member>, Vec<Member>) =
-            targets.members.iter().cloned().partition(|member| member.addressing() == Addressing::Cid);
+        let (wholes, singles) = (targets.wholes(), targets.singles());
         let (owner, mut failures, mut numbers) = (self.own_pin(), Failures::default(), Vec::new());
         let mut leaves = (!wholes.is_empty()).then(|| Leaves::new(&namer.spool));
         let mut walk = namer.walk(path)?;
@@ -106,28 +112,36 @@ impl Manager {
             numbers.extend(batch.numbers);
             failures.note(batch.receipts);
         }
+        let tree = walk.task.await.map_err(trouble::lost)??;
+        let name = request.name.clone().or_else(|| last_part(path));
+        let root = root(&tree, leaves, name, request).await?;
+        let Tree { entry, files, .. } = tree;
+        let sent = Sent { numbers, failures };
+        self.add_root(root, (entry.size, files), sent, targets, request).await
+    }
+
+    /// The folder, once its files are there.
+    pub(crate) async fn add_root(
+        &self,
+        root: Item,
+        (size, files): (u64, u64),
+        sent: Sent,
+        targets: Targets,
+        request: &AddRequest,
+    ) -> Result<Receipt> {
+        let Sent { mut numbers, mut failures } = sent;
         numbers.sort_unstable();
         numbers.dedup();
-        let tree = walk.task.await.map_err(trouble::lost)??;
         fault::point("before-root");
-        let name = request.name.clone().or_else(|| last_part(path));
-        let root = root(&tree, leaves, name.clone(), request).await?;
-        let Tree { entry, files, .. } = tree;
+        let (cid, name) = (*root.content.cid(), root.name.clone());
+        let wholes = targets.wholes();
         let (number, replicas) = self.store_root(root, &numbers, (&targets.members, &wholes), request).await?;
         let replicas = replicas.into_iter().map(|mut replica| {
             replica.error = replica.error.take().or_else(|| failures.of(&replica.backend));
             replica
         });
-        let replicas = replicas.collect();
-        let receipt = Receipt {
-            cid: ipld::address::to_v1(&entry.cid),
-            name,
-            size: entry.size,
-            kind: ContentKind::Directory,
-            files,
-            replicas,
-            embedded: targets.embedded.clone(),
-        };
+        let (replicas, embedded) = (replicas.collect(), targets.embedded.clone());
+        let receipt = Receipt { cid, name, size, kind: ContentKind::Directory, files, replicas, embedded };
         self.conclude(receipt, &number, numbers, targets).await
     }
 
@@ -196,20 +210,19 @@ async fn root(tree: &Tree, leaves: Option<Leaves>, name: Option<String>, request
         Some(leaves) => Some(leaves.finish(tree).await?),
         None => None,
     };
-    Ok(Item {
-        content: Content::tree(cid, tree.entry.size, tree.dag.clone(), Arc::new(Nothing)),
-        kind: ContentKind::Directory,
-        profile: request.profile,
-        key: None,
-        whole,
-        existing: Existing::Replace,
-        name,
-    })
+    let content = Content::tree(cid, tree.entry.size, tree.dag.clone(), Arc::new(Nothing));
+    Ok(folder_item(content, whole, name, request))
+}
+
+/// `content`: the nodes of the folders, for stores of keys. `whole`: everything, for stores of CIDs.
+pub(crate) fn folder_item(content: Content, whole: Option<Content>, name: Option<String>, request: &AddRequest) -> Item {
+    let (profile, existing) = (request.profile, Existing::Replace);
+    Item { content, kind: ContentKind::Directory, profile, key: None, whole, existing, name }
 }
 
 /// A directory's own content is its nodes; its files are contents of their own, and sent as such.
 #[derive(Debug)]
-struct Nothing;
+pub(crate) struct Nothing;
 
 #[async_trait]
 impl Open for Nothing {
@@ -270,7 +283,7 @@ fn item(found: Found, root: &Path, request: &AddRequest) -> Result<Item> {
 }
 
 /// Files of equal bytes that go to the same place are one.
-fn distinct(mut items: Vec<Item>) -> Vec<Item> {
+pub(crate) fn distinct(mut items: Vec<Item>) -> Vec<Item> {
     let mut seen = HashSet::new();
     items.retain(|item| seen.insert((*item.content.cid(), item.place().to_owned())));
     items

@@ -3,6 +3,7 @@
 //! Nothing is copied aside. Of each file its place is kept, and the file is opened again when its turn comes; a file that changed meanwhile is not lent.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use backend_core::{ByteStream, Content, Dag, Error, ErrorKind, Open, Result};
 use bytes::{Bytes, BytesMut};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use ipld::unixfs::{self, Node};
 use ipld::{Block, Cid, address};
 
@@ -69,8 +70,8 @@ impl Leaves {
         let seal = move || Ok::<_, Error>((self.nodes.finish(&root)?, self.places.unordered()?));
         let sealed = tokio::task::spawn_blocking(seal);
         let (dag, places) = sealed.await.map_err(trouble::lost)??;
-        let source = Source { root, dag: dag.clone(), places };
-        Ok(Content::tree(address::to_v1(&root), len, dag, Arc::new(source)))
+        let files = Arc::new(Places { dag: dag.clone(), places });
+        Ok(Content::tree(address::to_v1(&root), len, dag.clone(), one_after_another(root, dag, files)))
     }
 }
 
@@ -89,25 +90,44 @@ fn from_place(data: &[u8]) -> Option<(u64, Fingerprint, PathBuf)> {
     Some((u64::from_le_bytes(*len), Fingerprint::from_bytes(fingerprint), path.into()))
 }
 
+/// Where the files of a folder are to be had.
+#[async_trait]
+pub(crate) trait Files: fmt::Debug + Send + Sync + 'static {
+    /// The file of this name, and its length.
+    async fn file(&self, cid: &Cid) -> Result<(Arc<dyn Open>, u64)>;
+}
+
+/// The files below `root`, in the order in which a walk of `dag`, the inner nodes of all, meets them.
+pub(crate) fn one_after_another(root: Cid, dag: Dag, files: Arc<dyn Files>) -> Arc<dyn Open> {
+    Arc::new(Source { root, dag, files })
+}
+
 #[derive(Debug, Clone)]
 struct Source {
     root: Cid,
     /// Directories, and the inner nodes of all files.
     dag: Dag,
-    places: Dag,
+    files: Arc<dyn Files>,
 }
 
 #[async_trait]
 impl Open for Source {
     async fn open(&self, range: Range<u64>) -> Result<ByteStream> {
-        let walk = Walk { source: self.clone(), pending: vec![self.root], visits: 0, at: 0, range };
-        let files =
-            stream::try_unfold(
-                walk,
-                |mut walk| async move { Ok::<_, Error>(walk.next().await?.map(|file| (file, walk))) },
-            );
-        let opened = files.and_then(|(file, range)| async move { file.open(range).await });
+        let opened = self.files(range).and_then(|(file, range)| async move { file.open(range).await });
         Ok(framed(opened.try_flatten().boxed()))
+    }
+
+    async fn open_unproved(&self, range: Range<u64>) -> Result<ByteStream> {
+        let opened = self.files(range).and_then(|(file, range)| async move { file.open_unproved(range).await });
+        Ok(framed(opened.try_flatten().boxed()))
+    }
+}
+
+impl Source {
+    fn files(&self, range: Range<u64>) -> BoxStream<'static, Result<(Arc<dyn Open>, Range<u64>)>> {
+        let walk = Walk { source: self.clone(), pending: vec![self.root], visits: 0, at: 0, range };
+        stream::try_unfold(walk, |mut walk| async move { Ok::<_, Error>(walk.next().await?.map(|file| (file, walk))) })
+            .boxed()
     }
 }
 
@@ -122,7 +142,7 @@ struct Walk {
 
 impl Walk {
     /// The next file that has bytes in the range, and which of its bytes.
-    async fn next(&mut self) -> Result<Option<(FileSource, Range<u64>)>> {
+    async fn next(&mut self) -> Result<Option<(Arc<dyn Open>, Range<u64>)>> {
         while self.at < self.range.end
             && let Some(cid) = self.pending.pop()
         {
@@ -142,12 +162,12 @@ impl Walk {
     }
 
     /// The file that `cid` names; of a directory, what lies in it is visited next.
-    async fn visit(&mut self, cid: &Cid) -> Result<Option<(FileSource, u64)>> {
+    async fn visit(&mut self, cid: &Cid) -> Result<Option<(Arc<dyn Open>, u64)>> {
         let links: Vec<Cid> = match self.source.dag.find(cid).await? {
             None if address::inline(cid).is_some() => return Ok(None),
-            None => return self.source.file(cid).await.map(Some),
+            None => return self.source.files.file(cid).await.map(Some),
             Some(node) => match unixfs::decode(cid, &node).map_err(trouble::ipld)? {
-                Node::File(_) | Node::Raw(_) => return self.source.file(cid).await.map(Some),
+                Node::File(_) | Node::Raw(_) => return self.source.files.file(cid).await.map(Some),
                 Node::Directory(links) => links.into_iter().map(|link| link.cid).collect(),
                 Node::Shard(shard) => shard.slots.into_iter().map(|slot| slot.link.cid).collect(),
                 Node::Symlink(_) => Vec::new(),
@@ -158,12 +178,20 @@ impl Walk {
     }
 }
 
-impl Source {
-    async fn file(&self, cid: &Cid) -> Result<(FileSource, u64)> {
+/// Files of this machine.
+#[derive(Debug)]
+struct Places {
+    dag: Dag,
+    places: Dag,
+}
+
+#[async_trait]
+impl Files for Places {
+    async fn file(&self, cid: &Cid) -> Result<(Arc<dyn Open>, u64)> {
         let place = self.places.find(cid).await?;
         let lost = || Error::new(ErrorKind::Internal, format!("where {cid} lies was not noted"));
         let (len, fingerprint, path) = place.as_deref().and_then(from_place).ok_or_else(lost)?;
-        Ok((FileSource::new(None, path, Some(fingerprint), (*cid, len, self.dag.clone())), len))
+        Ok((Arc::new(FileSource::new(None, path, Some(fingerprint), (*cid, len, self.dag.clone()))), len))
     }
 }
 

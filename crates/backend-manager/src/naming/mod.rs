@@ -11,8 +11,9 @@ mod tree;
 
 pub(crate) use digests::{Hasher, is_computed, of_bytes};
 pub(crate) use file::{Job, Named, name_file, threads};
-pub(crate) use fingerprint::Fingerprint;
-pub(crate) use leaves::Leaves;
+pub(crate) use fingerprint::{Fingerprint, changed};
+pub(crate) use leaves::{Files, Leaves, one_after_another};
+pub(crate) use nodes::NodeSpool;
 pub(crate) use source::{BLOCK_MAX, FileSource, chunks, trim};
 pub(crate) use spool::{path_of, spool};
 pub(crate) use tree::{Found, How, Tree, Visitor, open, walk};

@@ -260,13 +260,20 @@ pub(super) async fn alone(replica: &Replica, chunk: &Chunk) -> Result<Bytes> {
 
 /// All of a body, if it is no longer than `most`.
 pub(crate) async fn collect(mut body: ByteStream, most: u64) -> Result<Bytes> {
-    let mut all = BytesMut::new();
+    // A body of one frame, as a block from a store of blocks is, is passed on as it is.
+    let (mut first, mut all) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = body.next().await {
         let frame = frame?;
-        if most < (all.len() + frame.len()) as u64 {
+        if most < (first.len() + all.len() + frame.len()) as u64 {
             return Err(Error::new(ErrorKind::Integrity, format!("more than {most} bytes came")));
         }
-        all.extend_from_slice(&frame);
+        match first.is_empty() && all.is_empty() {
+            true => first = frame,
+            false => {
+                all.extend_from_slice(&std::mem::take(&mut first));
+                all.extend_from_slice(&frame);
+            }
+        }
     }
-    Ok(all.freeze())
+    Ok(if all.is_empty() { first } else { all.freeze() })
 }

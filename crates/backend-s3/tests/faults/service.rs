@@ -209,7 +209,7 @@ async fn fetch(url: &str) -> (u16, Vec<u8>) {
 async fn a_link_needs_no_credentials() {
     let (_server, store) = started(Options::default()).await;
     add(&store, "größe +%/a b", &small("linked")).await.unwrap();
-    let meta = store.stat(&at("größe +%/a b"), &StatOptions { link: true }).await.unwrap();
+    let meta = store.stat(&at("größe +%/a b"), &StatOptions { link: true, ..StatOptions::default() }).await.unwrap();
     let link = meta.link.unwrap();
     assert!(link.until.is_some() && !link.url.reveal().contains(CANARY));
     assert_eq!(fetch(link.url.reveal()).await, (200, b"linked".to_vec()));

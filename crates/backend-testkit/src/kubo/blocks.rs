@@ -92,16 +92,24 @@ impl Blocks {
     /// # Errors
     /// The first one that is missing.
     pub fn walk(&self, root: &Cid) -> Result<Vec<(Cid, Bytes)>, Cid> {
+        match self.walk_until(root) {
+            (all, None) => Ok(all),
+            (_, Some(gone)) => Err(gone),
+        }
+    }
+
+    /// The same, as far as the first one that is missing.
+    pub(super) fn walk_until(&self, root: &Cid) -> (Vec<(Cid, Bytes)>, Option<Cid>) {
         let (mut pending, mut seen, mut found) = (vec![*root], HashSet::new(), Vec::new());
         while let Some(cid) = pending.pop() {
             if !seen.insert(cid.hash().to_bytes()) {
                 continue;
             }
-            let data = self.get(&cid).ok_or(cid)?;
+            let Some(data) = self.get(&cid) else { return (found, Some(cid)) };
             pending.extend(self.links(&cid).into_iter().rev());
             found.push((cid, data));
         }
-        Ok(found)
+        (found, None)
     }
 }
 

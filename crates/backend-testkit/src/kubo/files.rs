@@ -1,7 +1,8 @@
-//! `files/cp`, `files/rm` and what `files/stat` finds: names that somebody gave in the node's own tree (kubo, `core/commands/files.go`).
+//! `files/cp`, `files/ls`, `files/rm` and what `files/stat` finds: names that somebody gave in the node's own tree (kubo, `core/commands/files.go`).
 
 use ipld::unixfs::{self, Node};
 use ipld::{Cid, address};
+use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::reads::not_here;
@@ -60,13 +61,28 @@ impl State {
         Answer::Lines(Vec::new(), None)
     }
 
+    pub(super) fn names(&self, head: &Head) -> Answer {
+        let folder = head.args().next().unwrap_or("/").trim_end_matches('/').to_owned() + "/";
+        if !self.is_folder(&folder) {
+            return Answer::Failed("file does not exist".to_owned());
+        }
+        let files = lock(&self.files);
+        let here = files.iter().filter_map(|(path, cid)| Some((path.strip_prefix(&folder)?, cid)));
+        let entries = here.filter(|(name, _)| !name.contains('/')).map(|(name, cid)| {
+            let hash = if head.is("long") { address::text(cid) } else { String::new() };
+            json!({ "Name": name, "Type": 0, "Size": 0, "Hash": hash })
+        });
+        let entries: Vec<Value> = entries.collect();
+        Answer::One(json!({ "Entries": if entries.is_empty() { Value::Null } else { entries.into() } }))
+    }
+
     /// A failure comes with status 200, in a line and in the trailer.
     pub(super) fn unlink(&self, head: &Head) -> Answer {
         let Some(path) = head.args().next() else {
             return Answer::Refused(400, "argument \"path\" is required\n".to_owned());
         };
         let failed = |why: &str| {
-            let line = serde_json::Value::String(format!("{path}: {why}"));
+            let line = Value::String(format!("{path}: {why}"));
             Answer::Lines(vec![line], Some("can't remove some files".to_owned()))
         };
         let (entry, is_folder) = (self.entry(path), self.is_folder(path));

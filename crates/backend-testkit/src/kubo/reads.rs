@@ -60,15 +60,21 @@ impl State {
     }
 
     fn dag_stat(&self, cid: &Cid, text: &str, head: &Head) -> Answer {
-        let all = match self.blocks.walk(cid) {
-            Ok(all) => all,
-            Err(gone) => return Answer::Failed(format!("error traversing DAG: {}", not_here(&gone))),
-        };
+        let (all, gone) = self.blocks.walk_until(cid);
+        if all.is_empty()
+            && let Some(gone) = gone
+        {
+            return Answer::Failed(format!("error traversing DAG: {}", not_here(&gone)));
+        }
         let (mut size, mut lines) = (0, Vec::new());
         for (n, (_, data)) in all.iter().enumerate() {
             size += data.len();
             let part = json!([{ "Cid": text, "Size": size, "NumBlocks": n + 1 }]);
             lines.push(json!({ "TotalSize": size, "DagStats": part }));
+        }
+        if let Some(gone) = gone {
+            let told = if head.option("progress") == Some("false") { Vec::new() } else { lines };
+            return Answer::Lines(told, Some(format!("error traversing DAG: {}", not_here(&gone))));
         }
         let whole = json!([{ "Cid": text, "Size": size, "NumBlocks": all.len() }]);
         let last = json!({ "UniqueBlocks": all.len(), "TotalSize": size, "Ratio": 1, "DagStats": whole });

@@ -41,6 +41,8 @@ pub enum Lie {
     PinFails(&'static str),
     /// Other bytes of the same length come.
     OtherBytes,
+    /// A pin tells that it has so many blocks of so many bytes, and then waits for its network.
+    Waits(u64, u64),
 }
 
 /// Status, headers and text of what is refused before any command is looked for.
@@ -188,6 +190,12 @@ impl State {
                 }
                 Some(Lie::Cut) => return Ok(()),
                 Some(Lie::Stalls) => return wire.stall().await,
+                Some(Lie::Waits(blocks, bytes)) => {
+                    wire.begin(200, &[("Content-Type", "application/json"), ("X-Chunked-Output", "1")]).await?;
+                    let line = json!({ "Progress": blocks, "Bytes": bytes });
+                    wire.chunk(format!("{line}\n").as_bytes()).await?;
+                    return wire.stall().await;
+                }
                 _ => {
                     let answer = match &lie {
                         Some(Lie::Fails(text)) => {
@@ -245,6 +253,7 @@ impl State {
             "repo/gc" => self.collect(),
             "pin/ls" => self.pin_list(head),
             "files/cp" => self.copy(head),
+            "files/ls" => self.names(head),
             "files/rm" => self.unlink(head),
             "pin" => Answer::Lines(Vec::new(), None),
             "block/get" | "block/stat" | "cat" | "dag/export" | "dag/stat" | "files/stat" | "pin/add" | "pin/rm" => {

@@ -1,4 +1,4 @@
-//! Finding again what was stored, and not finding what was not: C15 to C17.
+//! Finding again what was stored, and not finding what was not: C15 to C18.
 
 use backend_core::{AddOptions, Effect, ErrorKind, Evidence, Locator, Metadata, StatOptions, Status};
 
@@ -60,4 +60,21 @@ pub(super) async fn c17_the_handle_may_be_left_out(subject: &Subject) -> Outcome
     let found = subject.backend().stat(&bare, &StatOptions::default()).await?;
     ensure!(found.at.handle == added.at.handle, "looked up, {:?} is {:?}", added.at, found.at);
     subject.holds(&found.at, &content).await
+}
+
+pub(super) async fn c18_what_is_whole_is_counted_whole(subject: &Subject) -> Outcome {
+    let offers = subject.offers();
+    if !(offers.add && offers.stat) {
+        return Ok(());
+    }
+    let content = subject.content("counted", 300_000);
+    let added = subject.add("counted", &content).await?;
+    let count = StatOptions { count: true, ..StatOptions::default() };
+    let found = subject.backend().stat(&added.at, &count).await?;
+    modest(&found, content.len())?;
+    ensure!(found.status == Status::Stored, "all of it is there, but its status is {:?}", found.status);
+    let is_all = found.present.is_none_or(|present| content.len() <= present);
+    ensure!(is_all, "of {} bytes {:?} are said to be there", content.len(), found.present);
+    let absent = subject.at("counted/never", &subject.content("never counted", 1000))?;
+    must_fail("stat", subject.backend().stat(&absent, &count).await, &[ErrorKind::NotFound]).map(drop)
 }

@@ -41,12 +41,6 @@ pub(super) async fn run(manager: &Manager, wanted: Wanted, output: &Output) -> O
             activity: activity.clone(),
         };
         let receipt = progress::watch(output, &activity, Box::pin(manager.add(input(path), &request))).await?;
-        if let Some(folder) = &receipt.embedded {
-            output.remark(format_args!(
-                "no backend is configured: made a local store in {}",
-                output::escape(&folder.to_string_lossy())
-            ));
-        }
         show(&receipt, output)?;
         if receipt.is_partial() {
             exit = Exit::Partial;
@@ -89,7 +83,7 @@ pub(super) async fn cid(path: &Path, import: &Import, output: &Output) -> Outcom
     Ok(Exit::Ok)
 }
 
-fn input(path: &Path) -> Input {
+pub(super) fn input(path: &Path) -> Input {
     match path.as_os_str() == "-" {
         true => Input::Stream(stdin::stream()),
         false => Input::Path(path.to_owned()),
@@ -104,7 +98,11 @@ pub(super) fn kind(kind: ContentKind) -> &'static str {
     }
 }
 
-fn show(receipt: &Receipt, output: &Output) -> Result<(), Failure> {
+pub(super) fn show(receipt: &Receipt, output: &Output) -> Result<(), Failure> {
+    if let Some(folder) = &receipt.embedded {
+        let folder = output::escape(&folder.to_string_lossy());
+        output.remark(format_args!("no backend is configured: made a local store in {folder}"));
+    }
     if output.json {
         let replicas: Vec<Value> = receipt.replicas.iter().map(replica).collect();
         return output.json(&json!({

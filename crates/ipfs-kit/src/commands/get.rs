@@ -75,7 +75,7 @@ fn parse_range(text: &str) -> Result<ByteRange, Failure> {
     Ok(range)
 }
 
-fn last_part(what: &str) -> PathBuf {
+pub(super) fn last_part(what: &str) -> PathBuf {
     let last = what.trim_end_matches('/').rsplit('/').next().unwrap_or(what);
     match last {
         "" | "." | ".." => PathBuf::from("content"),
@@ -83,7 +83,7 @@ fn last_part(what: &str) -> PathBuf {
     }
 }
 
-fn met(report: &ReadReport, output: &Output) {
+pub(super) fn met(report: &ReadReport, output: &Output) {
     let troubles = report.troubles();
     for it in troubles.iter().take(20) {
         let (backend, message) = (output::escape(&it.backend), output::escape(&it.message));
@@ -97,7 +97,7 @@ fn met(report: &ReadReport, output: &Output) {
     }
 }
 
-fn troubles(report: &ReadReport) -> Vec<Value> {
+pub(super) fn troubles(report: &ReadReport) -> Vec<Value> {
     let troubles = report.troubles();
     let shown = troubles.iter();
     shown
@@ -105,7 +105,7 @@ fn troubles(report: &ReadReport) -> Vec<Value> {
         .collect()
 }
 
-fn served(report: &ReadReport) -> Value {
+pub(super) fn served(report: &ReadReport) -> Value {
     report.by_backend().into_iter().map(|(name, bytes)| (name, json!(bytes))).collect::<serde_json::Map<_, _>>().into()
 }
 

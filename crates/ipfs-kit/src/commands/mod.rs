@@ -2,6 +2,7 @@
 
 mod add;
 mod backend;
+mod car;
 mod describe;
 mod get;
 mod import;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Internal { command: Internal::Describe } => describe::run(output),
         Command::Backend(command) => backend::run(command, home, output),
         Command::Import { folder, dry_run } => import::run(&folder, dry_run, home, output),
+        Command::Car(command) => block_on(async { car::run(&open(home)?, command, output).await }),
         Command::Cid { path, import } => block_on(add::cid(&path, &import, output)),
         Command::Add { paths, name, to, place, import } => {
             let request = add::Wanted { paths, name, to, place, import };

@@ -9,11 +9,13 @@ mod decoder;
 mod header;
 mod index;
 mod input;
+mod links;
 mod section;
 pub mod verify;
 
 pub use decoder::{Decoder, Hashes, Item, Options, ZeroSection};
 pub use header::{V2, header};
 pub use index::Index;
+pub use links::links;
 pub use section::{section, section_head, section_len};
 pub use verify::{Scope, Verifier};

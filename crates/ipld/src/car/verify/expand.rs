@@ -5,17 +5,11 @@ use std::ops::Range;
 use bytes::Bytes;
 use cid::Cid;
 
-use super::super::cbor;
+use super::super::links::links;
 use crate::{
     Block, Error, Result, address,
-    dagpb::PbNode,
     unixfs::{self, FileNode, Node, ShardNode},
 };
-
-/// Codec of dag-cbor.
-const DAG_CBOR: u64 = 0x71;
-/// Codecs of plain cbor and json, which have no links.
-const LINKLESS: [u64; 2] = [0x51, 0x0200];
 
 /// A block the walk will come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,13 +76,10 @@ impl Want {
     }
 
     fn whole(&self, block: &Block) -> Result<Expansion> {
-        let links: Vec<Cid> = match self.cid.codec() {
-            address::RAW => return Ok(Expansion::default()),
-            address::DAG_PB => PbNode::decode(&block.data)?.links.into_iter().map(|link| link.cid).collect(),
-            DAG_CBOR => cbor::links(&block.data)?,
-            codec if LINKLESS.contains(&codec) => Vec::new(),
-            codec => return Err(Error::malformed("car", format!("links of codec 0x{codec:x} are not known"))),
-        };
+        if self.cid.codec() == address::RAW {
+            return Ok(Expansion::default());
+        }
+        let links = links(&self.cid, &block.data)?;
         let leaf = links.is_empty() && matches!(unixfs::decode(&self.cid, &block.data), Ok(Node::File(_)));
         let children = links.into_iter().map(|cid| self.child(cid, Part::Whole)).collect();
         Ok(Expansion { children, inner: !leaf, ..Expansion::default() })
