@@ -23,6 +23,8 @@ pub(super) enum Recipe {
     Python,
     /// `npm ci` without the packages' scripts.
     Node,
+    /// `apt-get install`, without starting it. The program lies where the package puts it, and the version is the distribution's.
+    Debian,
 }
 
 impl Recipe {
@@ -32,6 +34,7 @@ impl Recipe {
             "cargo" => Some(Recipe::Cargo),
             "python" => Some(Recipe::Python),
             "node" => Some(Recipe::Node),
+            "debian" => Some(Recipe::Debian),
             _ => None,
         }
     }
@@ -40,7 +43,7 @@ impl Recipe {
     fn files(self) -> &'static [&'static str] {
         match self {
             Recipe::Go => &["go.mod", "go.sum"],
-            Recipe::Cargo => &[],
+            Recipe::Cargo | Recipe::Debian => &[],
             Recipe::Python => &["requirements.txt"],
             Recipe::Node => &["package.json", "package-lock.json"],
         }
@@ -59,6 +62,7 @@ pub(super) fn build(service: &Service, tree: &Tree, folder: &Path) -> Result<()>
         Recipe::Cargo => cargo(service, folder)?,
         Recipe::Python => python(folder)?,
         Recipe::Node => node(folder)?,
+        Recipe::Debian => debian(service)?,
     }
     check(service, folder)
 }
@@ -103,6 +107,18 @@ fn node(folder: &Path) -> Result<()> {
     let mut npm = Command::new("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
     run::quietly(npm.current_dir(folder))
+}
+
+/// Several packages are parted by commas. `RUNLEVEL=1` keeps their scripts from starting a daemon (invoke-rc.d(8)).
+fn debian(service: &Service) -> Result<()> {
+    let quiet = ["-qq", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=120"];
+    let apt = || {
+        let mut apt = Command::new("apt-get");
+        apt.env("RUNLEVEL", "1").env("DEBIAN_FRONTEND", "noninteractive").args(quiet);
+        apt
+    };
+    run::quietly(apt().arg("update"))?;
+    run::quietly(apt().args(["install", "-y", "--no-install-recommends"]).args(service.package.split(',')))
 }
 
 /// It says that it is the version under which it will be cached.
