@@ -1,126 +1,85 @@
-//! The verbs: what each answers, and how content is named here.
+//! The verbs.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Backend, ByteRange, Content, ContentId, Entry, Error, ErrorKind, Evidence, Fetched, Form, GetOptions,
-    Health, Info, ListOptions, Locator, Metadata, Power, Removal, RemoveOptions, Result, ResumeToken, Settings, Shape,
-    StatOptions, Status, StorageType, Usage,
+    AddOptions, Addressing, Backend, Capabilities, Condition, Content, Entry, Error, Fetched, Form, GetOptions, Health,
+    Info, Limits, ListOptions, Locator, Metadata, Removal, RemoveOptions, Result, ResumeToken, Settings, Shape,
+    StatOptions, StorageType,
 };
-use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
-use ipld::{Block, address};
 
-use crate::client::{Object, Parts, Sending, Store, compared, seal};
-use crate::config::{Connection, Naming};
-use crate::error::Fault;
+use crate::client::{Order, Store, share};
+use crate::config::Connection;
+use crate::error::input;
 
-/// An opened store in memory.
+/// What an FTP server offers. No condition: the protocol has none, and a time in seconds with a length is no etag.
+pub(crate) const OFFERS: Capabilities = Capabilities {
+    get: true,
+    stat: true,
+    add: true,
+    resume: true,
+    if_absent: false,
+    if_match: false,
+    range: true,
+    block: false,
+    remove: true,
+    list: true,
+    pin: false,
+    usage: false,
+    versions: false,
+    search: false,
+    labels: false,
+    link: false,
+};
+
+/// Content on an FTP server.
+#[derive(Debug)]
 pub struct Ftp {
     info: Info,
-    store: Arc<Store>,
-    settings: Settings,
-}
-
-impl fmt::Debug for Ftp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ftp").field("name", &self.info.name).field("usage", &self.store.usage()).finish()
-    }
+    store: Store,
 }
 
 impl Ftp {
-    /// A new, empty store.
+    /// Opens a store: nothing is connected before the first verb.
     ///
     /// # Errors
-    /// `InvalidConfig` for an unknown or unusable setting.
-    pub fn open(settings: Settings) -> Result<Self> {
-        let rules = Connection::read(&settings)?;
-        let mut info = Info::new(StorageType::Ftp, &settings.name, rules.addressing.into(), rules.offers());
-        info.limits.max_size = rules.max_bytes;
-        Ok(Self { info, store: Store::new(rules), settings })
+    /// `InvalidConfig` that names the key.
+    pub fn open(settings: Settings) -> Result<Arc<dyn Backend>> {
+        let (connection, credentials) = Connection::from_settings(&settings)?;
+        let mut info = Info::new(StorageType::Ftp, settings.name, Addressing::Key, OFFERS);
+        let share = share(connection.max_connections);
+        info.limits = Limits { reads: share, writes: share, ..Limits::default() };
+        let store = Store::new(connection, credentials, settings.clock, settings.connect_timeout)?;
+        Ok(Arc::new(Self { info, store }))
     }
 
-    /// The name under which the store keeps what `at` means.
-    fn name(&self, at: &Locator) -> Result<String> {
-        if at.version.is_some() && !self.info.offers.versions {
-            return Err(self.lacks("versions"));
+    fn unsupported<T>(&self, what: &'static str) -> Result<T> {
+        Err(Error::unsupported(what, &self.info.name))
+    }
+
+    fn order(&self, content: &Content, opts: &AddOptions) -> Result<Order> {
+        match opts.condition {
+            Condition::Always => {}
+            Condition::IfAbsent => return self.unsupported("if_absent"),
+            _ => return self.unsupported("if_match"),
         }
-        match (self.store.rules.addressing, &at.id) {
-            (Naming::Key, ContentId::Key(key)) => Ok(key.to_string()),
-            (Naming::Key, ContentId::Cid(_)) => Err(Fault::Input("this store names content by key").into()),
-            (_, ContentId::Key(_)) => Err(Fault::Input("this store does not name content by key").into()),
-            (Naming::Cid, ContentId::Cid(cid)) => Ok(address::text(cid)),
-            (Naming::Assigned, ContentId::Cid(cid)) => {
-                let handle = self.store.handle(cid);
-                match at.handle.as_ref().is_none_or(|given| *given == handle) {
-                    true => Ok(handle),
-                    false => Err(Fault::Absent.into()),
-                }
-            }
+        if !opts.write.labels.is_empty() {
+            return self.unsupported("labels");
         }
-    }
-
-    /// The name under which `content` is to be kept.
-    fn name_for(&self, content: &Content, id: Option<&ContentId>) -> Result<String> {
-        let own = ContentId::from(*content.cid());
-        let id = id.unwrap_or(&own);
-        if id.cid().is_some() && *id != own {
-            return Err(Fault::Input("the id is the cid of other content").into());
+        if content.shape() == Shape::Tree {
+            return Err(input("an FTP server keeps files, not trees"));
         }
-        self.name(&Locator::new(id.clone()))
-    }
-
-    fn lacks(&self, what: &'static str) -> Error {
-        Error::unsupported(what, &self.info.name)
-    }
-
-    /// Proves what can be proved of the bytes, and makes them an object.
-    async fn object(&self, content: &Content, parts: Parts, opts: &AddOptions) -> Result<(Object, Vec<Block>)> {
-        let digests = compared(content, &parts)?;
-        let blocks = match self.store.rules.addressing {
-            Naming::Cid => seal(content, &parts).await?,
-            _ => Vec::new(),
+        let Some(id) = &opts.id else {
+            return Err(input("an FTP server speaks keys, and none is given"));
         };
-        let proved = !blocks.is_empty() || !digests.is_empty();
-        let evidence = if proved { Evidence::Attested } else { Evidence::Acknowledged };
-        let object = Object::new(content, parts, evidence, self.settings.clock.now());
-        Ok((object.with(digests, opts.content_type.clone(), &opts.write, &blocks), blocks))
-    }
-
-    async fn send(&self, content: &Content, name: &str, sending: &mut Sending, opts: &AddOptions) -> Result<Metadata> {
-        let at = match self.store.rules.addressing {
-            Naming::Assigned => Locator::new(*content.cid()).with_handle(Some(name.to_owned())),
-            _ => Locator::new(opts.id.clone().unwrap_or_else(|| (*content.cid()).into())),
-        };
-        let parts = sending.receive(content, &opts.write, &at).await?;
-        let (object, blocks) = self.object(content, parts, opts).await?;
-        self.store.commit(name, object, blocks, &opts.condition)
-    }
-
-    fn file(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        let name = self.name(at)?;
-        let object = self.store.find(&name, at.version.as_deref(), opts.if_match.as_deref())?;
-        if object.shape == Shape::Tree {
-            return Err(Fault::Input("a tree is no file: ask for its blocks").into());
-        }
-        let range = opts.range.unwrap_or(ByteRange::From(0)).within(object.parts.len())?;
-        let meta = self.store.metadata(&name, &object, at.version.is_some());
-        let slices = object.parts.slices(range.clone()).filter(|slice| !slice.is_empty());
-        Ok(Fetched { meta, range, body: stream::iter(slices.map(Ok)).boxed() })
-    }
-
-    fn block(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        let cid = at.id.cid().ok_or(Fault::Input("a block is named by its cid"))?;
-        if opts.range.is_some() || opts.if_match.is_some() {
-            return Err(Fault::Input("a block is read whole, and never changes").into());
-        }
-        let data: Bytes = self.store.block(&address::to_v1(cid))?;
-        let range = 0..data.len() as u64;
-        let meta = Metadata { size: Some(range.end), ..Metadata::new(at.clone(), Evidence::Attested) };
-        Ok(Fetched { meta, range, body: stream::iter((!data.is_empty()).then_some(Ok(data))).boxed() })
+        Ok(Order {
+            at: Locator::new(id.clone()),
+            resume: opts.write.resume.clone(),
+            checkpoint: opts.write.checkpoint.clone(),
+            progress: opts.write.progress.clone(),
+        })
     }
 }
 
@@ -131,76 +90,51 @@ impl Backend for Ftp {
     }
 
     async fn health(&self) -> Health {
-        let writes = match self.store.usage().free {
-            Some(0) => Power::Fails(ErrorKind::QuotaExceeded),
-            _ => Power::Unknown,
-        };
-        Health { identity: Some(self.store.identity.clone()), ..Health::new(Power::Works, writes, Duration::ZERO) }
+        self.store.health().await
     }
 
     async fn stat(&self, at: &Locator, opts: &StatOptions) -> Result<Metadata> {
-        if opts.link {
-            return Err(self.lacks("link"));
+        match opts.link {
+            true => self.unsupported("link"),
+            false => self.store.stat(at).await,
         }
-        let name = self.name(at)?;
-        let object = self.store.find(&name, at.version.as_deref(), None)?;
-        Ok(self.store.metadata(&name, &object, at.version.is_some()))
     }
 
     async fn get(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        match opts.form {
-            Form::File => self.file(at, opts),
-            Form::Block if !self.info.offers.block => Err(self.lacks("block")),
-            Form::Block => self.block(at, opts),
-            _ => Err(self.lacks("this form")),
+        match opts {
+            GetOptions { if_match: Some(_), .. } => self.unsupported("if_match"),
+            GetOptions { form: Form::File, .. } => self.store.get(at, opts).await,
+            _ => self.unsupported("block"),
         }
     }
 
     async fn add(&self, content: &Content, opts: &AddOptions) -> Result<Metadata> {
-        if content.shape() == Shape::Tree && self.store.rules.addressing != Naming::Cid {
-            return Err(Fault::Input("a tree is kept only by a store that names content by cid").into());
-        }
-        let name = self.name_for(content, opts.id.as_ref())?;
-        self.store.admit(&name, content.len(), &opts.condition)?;
-        let mut sending = self.store.begin(&name, content, opts.write.resume.as_ref())?;
-        let answer = self.send(content, &name, &mut sending, opts).await;
-        if answer.as_ref().map_or_else(|err| Sending::spoilt_by(err.kind()), |_| true) {
-            sending.give_up();
-        }
-        answer
+        let order = self.order(content, opts)?;
+        self.store.add(content, order).await
     }
 
     async fn discard(&self, upload: &ResumeToken) -> Result<()> {
-        self.store.discard(upload);
-        Ok(())
+        self.store.discard(upload).await
     }
 
     async fn remove(&self, at: &Locator, opts: &RemoveOptions) -> Result<Removal> {
-        match self.name(at) {
-            Ok(name) => self.store.remove(&name, at.version.as_deref(), opts),
-            Err(err) if err.kind() == ErrorKind::NotFound => Ok(Removal::Absent),
-            Err(err) => Err(err),
+        match opts {
+            RemoveOptions { if_match: Some(_), .. } => self.unsupported("if_match"),
+            RemoveOptions { all_versions: true, .. } => self.unsupported("versions"),
+            _ => self.store.remove(at).await,
         }
     }
 
     fn list(&self, opts: &ListOptions) -> BoxStream<'static, Result<Entry>> {
         let refused = match opts {
-            ListOptions { pinned: true, .. } => Some(self.lacks("pin")),
-            ListOptions { query: Some(_), .. } => Some(self.lacks("search")),
-            ListOptions { status: Some(status), .. } if *status != Status::Stored => Some(self.lacks("status")),
-            ListOptions { versions: true, .. } if !self.info.offers.versions => Some(self.lacks("versions")),
-            ListOptions { prefix: Some(_), .. } if self.store.rules.addressing != Naming::Key => {
-                Some(Fault::Input("only keys have prefixes").into())
-            }
-            _ => None,
+            ListOptions { pinned: true, .. } => self.unsupported("pin"),
+            ListOptions { versions: true, .. } => self.unsupported("versions"),
+            ListOptions { query: Some(_), .. } => self.unsupported("search"),
+            _ => Ok(()),
         };
         match refused {
-            Some(err) => stream::once(async move { Err(err) }).boxed(),
-            None => self.store.list(opts),
+            Ok(()) => self.store.list(opts),
+            Err(err) => stream::once(async { Err(err) }).boxed(),
         }
-    }
-
-    async fn usage(&self) -> Result<Usage> {
-        Ok(self.store.usage())
     }
 }

@@ -1,7 +1,7 @@
-//! Keeps content in this process's memory: the reference backend, the one that tests use, and what `cargo xtask new-backend` copies.
+//! Content on an FTP server, plain or by TLS: a backend of `ipfs-kit`.
 //!
-//! It offers the full depth of the contract that a store can offer without a service behind it. Nothing is shared: every opened instance is a store
-//! of its own, and it is gone when the last user drops it.
+//! A key is a path beneath one folder. Content is sent under a temporary name and renamed, so it appears whole or not at all. The protocol's own words
+//! are `suppaftp`'s; what is made of them is this crate's. See `README.md` for what it offers and where its limits are.
 #![warn(missing_docs)]
 
 mod backend;
@@ -9,34 +9,22 @@ mod client;
 mod config;
 mod error;
 
-use std::sync::Arc;
-
-use backend_core::{
-    Addressing, Backend, Capabilities, Descriptor, Grade, Result, Role, Settings, StorageType, Traits, inventory,
-};
-
 pub use backend::Ftp;
-pub use config::{Connection, Credentials, Naming};
+pub use config::{Connection, Credentials, Tls};
 
-inventory::submit! {
+use backend_core::{Addressing, Descriptor, Grade, Role, StorageType, Traits};
+
+backend_core::inventory::submit! {
     Descriptor {
         kind: StorageType::Ftp,
-        aliases: &[],
-        summary: "Scaffolded as ftp: keeps content in this process's memory",
+        aliases: &["ftps"],
+        summary: "an FTP server, plain or by TLS",
         addressing: Addressing::Key,
         role: Role::Store,
-        offers: Capabilities { block: true, versions: true, ..config::OFFERS },
-        traits: Traits { latency: Grade::Low, durability: Grade::Low, cost: Grade::Low },
-        schema: config::schema,
+        offers: backend::OFFERS,
+        traits: Traits { latency: Grade::Medium, durability: Grade::Medium, cost: Grade::Low },
+        schema: || schemars::schema_for!(config::Sections),
         example: include_str!("../example.yaml"),
-        open,
+        open: Ftp::open,
     }
-}
-
-/// Opens a new, empty store.
-///
-/// # Errors
-/// `InvalidConfig` for an unknown or unusable setting.
-pub fn open(settings: Settings) -> Result<Arc<dyn Backend>> {
-    Ok(Arc::new(Ftp::open(settings)?))
 }

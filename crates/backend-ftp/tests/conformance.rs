@@ -1,57 +1,36 @@
-//! The conformance suite on every way to configure this backend, on the leaf and on the stack.
+//! The conformance suite on libunftp: with many connections, with two, and with one.
+#![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
-use std::sync::Arc;
+mod common;
 
-use backend_core::{Backend, Settings};
-use backend_layers::{Gates, Operational, SystemClock, stack};
-use backend_testkit::Fixture;
-use serde_json::{Value, json};
+use backend_testkit::ftp::FtpServer;
+use backend_testkit::{CANARY, Fixture};
+use common::{fixture_of, plain};
 
-#[expect(clippy::unwrap_used, reason = "settings that are written in this file")]
-fn open(connection: Value) -> Arc<dyn Backend> {
-    backend_ftp::open(Settings::new("suite", connection, Arc::new(SystemClock))).unwrap()
+async fn fixture_with(max_connections: u32) -> Fixture {
+    let server = FtpServer::start().await.unwrap();
+    let mut connection = plain(server.port());
+    connection["max_connections"] = max_connections.into();
+    fixture_of(connection, "suite", CANARY).keep(server)
 }
 
-fn layered(connection: Value) -> Arc<dyn Backend> {
-    stack(open(connection), &Operational::default(), &Gates::default(), Arc::new(SystemClock))
-}
-
-fn fixture(connection: Value) -> Fixture {
-    let same = connection.clone();
-    Fixture::new().leaf(move || open(connection.clone())).stack(move || layered(same.clone()))
-}
-
-mod keys {
+mod many {
     async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::Value::Null)
+        super::fixture_with(8).await
     }
     backend_testkit::suite!(fixture);
 }
 
-mod versions {
+mod two {
     async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "versions": true }))
+        super::fixture_with(2).await
     }
     backend_testkit::suite!(fixture);
 }
 
-mod cids {
+mod one {
     async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "addressing": "cid" }))
-    }
-    backend_testkit::suite!(fixture);
-}
-
-mod assigned {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "addressing": "assigned" }))
-    }
-    backend_testkit::suite!(fixture);
-}
-
-mod bounded {
-    async fn fixture() -> backend_testkit::Fixture {
-        super::fixture(super::json!({ "max_bytes": 200 << 20 }))
+        super::fixture_with(1).await
     }
     backend_testkit::suite!(fixture);
 }
