@@ -6,6 +6,7 @@
 mod command;
 mod criterion;
 mod files;
+mod ftp;
 mod ipfs;
 mod large;
 mod machine;
@@ -102,7 +103,7 @@ fn remove(path: &std::path::Path) -> Result<()> {
 
 type Row = fn(&Stage) -> Result<Vec<Line>>;
 
-const ROWS: [(&str, Row); 12] = [
+const ROWS: [(&str, Row); 13] = [
     ("import", criterion::import),
     ("layers", criterion::layers),
     ("manager", criterion::manager),
@@ -114,6 +115,7 @@ const ROWS: [(&str, Row); 12] = [
     ("names", files::names),
     ("start", start::times_and_size),
     ("s3", s3::rows),
+    ("ftp", ftp::rows),
     ("ipfs", ipfs::rows),
 ];
 

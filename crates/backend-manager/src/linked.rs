@@ -2,6 +2,8 @@
 //!
 //! A dependency that is never named is dropped by the linker and registers nothing, silently; so each is named here and nowhere else.
 
+#[cfg(feature = "ftp")]
+use backend_ftp as _;
 #[cfg(feature = "gateway")]
 use backend_gateway as _;
 #[cfg(feature = "ipfs")]
@@ -21,6 +23,8 @@ use backend_sshfs as _;
 pub const EXPECTED: &[&str] = &[
     #[cfg(feature = "object_store")]
     "azure",
+    #[cfg(feature = "ftp")]
+    "ftp",
     #[cfg(feature = "gateway")]
     "gateway",
     #[cfg(feature = "object_store")]

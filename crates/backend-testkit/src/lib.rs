@@ -16,6 +16,8 @@ mod clock;
 mod content;
 mod faulty;
 mod fixture;
+#[cfg(feature = "fake-ftp")]
+pub mod ftp;
 mod keeper;
 #[cfg(feature = "fake-kubo")]
 pub mod kubo;

@@ -10,6 +10,7 @@
 //! ```
 
 mod azure;
+mod ftp;
 mod guard;
 mod http;
 mod kubo;
@@ -26,6 +27,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use self::ftp::FtpTls;
 use self::guard::Guard;
 pub use self::kubo::{Kubo, KuboOptions};
 use self::plan::Plan;

@@ -32,13 +32,14 @@ pub(super) fn rows(stage: &Stage) -> Result<Vec<Line>> {
     }
 }
 
-fn parsed(text: &str) -> Result<Line> {
+/// One line of what a program that compares has said.
+pub(super) fn parsed(text: &str) -> Result<Line> {
     let it: Compared =
-        serde_json::from_str(text).map_err(|err| Failure::new(format!("`peers s3` said {text:?}: {err}")))?;
+        serde_json::from_str(text).map_err(|err| Failure::new(format!("a comparison said {text:?}: {err}")))?;
     let wanted = match (it.at_least, it.at_most) {
         (Some(bound), None) => Wanted::AtLeast(bound),
         (None, Some(bound)) => Wanted::AtMost(bound),
-        _ => return Err(Failure::new(format!("`peers s3` gave no one bound: {text:?}"))),
+        _ => return Err(Failure::new(format!("a comparison gave no one bound: {text:?}"))),
     };
     Ok(Line { what: it.what, ours: it.ours, peer: it.peer, ratio: it.ratio, wanted })
 }

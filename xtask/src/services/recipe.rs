@@ -23,7 +23,7 @@ pub(super) enum Recipe {
     Python,
     /// `npm ci` without the packages' scripts.
     Node,
-    /// `apt-get install`, without starting it. The program lies where the package puts it, and the version is the distribution's.
+    /// `apt-get install`, without starting it, or unpacked only. The program lies where the package puts it, and the version is the distribution's.
     Debian,
 }
 
@@ -62,7 +62,7 @@ pub(super) fn build(service: &Service, tree: &Tree, folder: &Path) -> Result<()>
         Recipe::Cargo => cargo(service, folder)?,
         Recipe::Python => python(folder)?,
         Recipe::Node => node(folder)?,
-        Recipe::Debian => debian(service)?,
+        Recipe::Debian => debian(service, folder)?,
     }
     check(service, folder)
 }
@@ -110,7 +110,10 @@ fn node(folder: &Path) -> Result<()> {
 }
 
 /// Several packages are parted by commas. `RUNLEVEL=1` keeps their scripts from starting a daemon (invoke-rc.d(8)).
-fn debian(service: &Service) -> Result<()> {
+///
+/// A program that is not absolute lies in the shelf: the first package is unpacked there and not installed, because it conflicts with another one of the
+/// table. The others are what it needs.
+fn debian(service: &Service, folder: &Path) -> Result<()> {
     let quiet = ["-qq", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=120"];
     let apt = || {
         let mut apt = Command::new("apt-get");
@@ -118,7 +121,18 @@ fn debian(service: &Service) -> Result<()> {
         apt
     };
     run::quietly(apt().arg("update"))?;
-    run::quietly(apt().args(["install", "-y", "--no-install-recommends"]).args(service.package.split(',')))
+    let (unpacked, installed) = match service.program.starts_with('/') {
+        true => (None, service.package),
+        false => service.package.split_once(',').map_or((Some(service.package), ""), |(it, rest)| (Some(it), rest)),
+    };
+    let installed: Vec<&str> = installed.split(',').filter(|it| !it.is_empty()).collect();
+    if !installed.is_empty() {
+        run::quietly(apt().args(["install", "-y", "--no-install-recommends"]).args(installed))?;
+    }
+    let Some(package) = unpacked else { return Ok(()) };
+    run::quietly(apt().args(["download", package]).current_dir(folder))?;
+    // The shell finds the file that was downloaded: its name holds a version.
+    run::quietly(Command::new("sh").args(["-c", "dpkg-deb -x ./*.deb . && rm ./*.deb"]).current_dir(folder))
 }
 
 /// It says that it is the version under which it will be cached.

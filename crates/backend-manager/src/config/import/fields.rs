@@ -86,7 +86,7 @@ pub(super) const FTP: &[Field] = &[
     field(Connection, "host", &["host"]),
     field(Connection, "port", &["port"]),
     field(Connection, "path", &["remote_path", "base_path", "remote_base_path"]),
-    field(Connection, "use_tls", &["use_tls"]),
+    field(Connection, "tls", &["tls", "use_tls"]),
     field(Connection, "passive", &["passive", "passive_mode"]),
     field(Connection, "verify_tls", &["verify_ssl"]),
     field(Credentials, "username", &["username"]),

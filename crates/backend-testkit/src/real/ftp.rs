@@ -1,0 +1,238 @@
+//! Real FTP servers: vsftpd as distributions have it, pyftpdlib, proftpd. Each serves its `data` folder; a bucket is a folder there that everybody may
+//! write to.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use super::plan::Plan;
+use super::{SECRET, Server, USER, Unready, shelf};
+
+/// How an FTP server takes its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FtpTls {
+    /// Unencrypted.
+    Plain,
+    /// `AUTH TLS`, which it demands; where it can, also that data connections resume the session.
+    Explicit,
+    /// From the first byte on.
+    Implicit,
+}
+
+/// A vsftpd that knows nobody, and lets everybody write to the buckets. Its own user `ftp` need not be there.
+const VSFTPD: &str = "listen=YES
+listen_address=127.0.0.1
+background=NO
+anonymous_enable=YES
+no_anon_password=YES
+write_enable=YES
+anon_upload_enable=YES
+anon_mkdir_write_enable=YES
+anon_other_write_enable=YES
+anon_world_readable_only=NO
+anon_umask=022
+local_enable=NO
+seccomp_sandbox=NO
+max_per_ip=0
+ftp_username=daemon
+";
+
+/// vsftpd 3.0.3 wants its ciphers named; the reuse of sessions is its default, and said all the same.
+const VSFTPD_TLS: &str = "ssl_enable=YES
+allow_anon_ssl=YES
+force_anon_logins_ssl=YES
+force_anon_data_ssl=YES
+require_ssl_reuse=YES
+ssl_ciphers=HIGH
+";
+
+const PYFTPDLIB: &str = r#"
+import sys
+from pyftpdlib.authorizers import DummyAuthorizer
+from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
+from pyftpdlib.servers import FTPServer
+port, root, user, password, tls, cert, key = sys.argv[1:]
+class Implicit(TLS_FTPHandler):
+    def handle(self):
+        self.secure_connection(self.ssl_context)
+    def handle_ssl_established(self):
+        TLS_FTPHandler.handle(self)
+    def ftp_AUTH(self, line):
+        self.respond("550 it is secured already")
+handler = {"Plain": FTPHandler, "Explicit": TLS_FTPHandler, "Implicit": Implicit}[tls]
+if tls != "Plain":
+    handler.certfile, handler.keyfile = cert, key
+    handler.tls_control_required = handler.tls_data_required = True
+handler.authorizer = DummyAuthorizer()
+handler.authorizer.add_user(user, password, root, perm="elradfmwMT")
+FTPServer(("127.0.0.1", int(port)), handler).serve_forever()
+"#;
+
+/// proftpd by default refuses to write from an offset, and to rename over what is there. It computes digests when it is told to.
+const PROFTPD: &str = "LoadModule mod_digest.c
+ServerType standalone
+DefaultAddress 127.0.0.1
+SocketBindTight on
+UseReverseDNS off
+UseIPv6 off
+RequireValidShell off
+AuthOrder mod_auth_file.c
+RootLogin on
+User root
+Group root
+Umask 022
+AllowOverwrite on
+AllowStoreRestart on
+MaxInstances 100
+DelayEngine off
+WtmpLog off
+TransferLog none
+AllowFilter .*
+DigestEngine on
+";
+
+impl Server {
+    /// vsftpd: neither `MLSD` nor names of users; everybody is `anonymous`.
+    ///
+    /// # Errors
+    /// As [`Server::s3s_fs`].
+    pub fn vsftpd(tls: FtpTls) -> Result<Self, Unready> {
+        Self::begin(match tls {
+            FtpTls::Plain => plan("vsftpd", |server| vsftpd(server, FtpTls::Plain), greets)?,
+            FtpTls::Explicit => plan("vsftpd", |server| vsftpd(server, FtpTls::Explicit), greets)?,
+            FtpTls::Implicit => plan("vsftpd", |server| vsftpd(server, FtpTls::Implicit), listens)?,
+        })
+    }
+
+    /// pyftpdlib: `MLSD`, with [`USER`] and [`SECRET`].
+    ///
+    /// # Errors
+    /// As [`Server::s3s_fs`].
+    pub fn pyftpdlib(tls: FtpTls) -> Result<Self, Unready> {
+        Self::begin(match tls {
+            FtpTls::Plain => plan("pyftpdlib", |server| pyftpdlib(server, FtpTls::Plain), greets)?,
+            FtpTls::Explicit => plan("pyftpdlib", |server| pyftpdlib(server, FtpTls::Explicit), greets)?,
+            FtpTls::Implicit => plan("pyftpdlib", |server| pyftpdlib(server, FtpTls::Implicit), listens)?,
+        })
+    }
+
+    /// proftpd: `MLSD`, with [`USER`] and [`SECRET`], unencrypted.
+    ///
+    /// # Errors
+    /// As [`Server::s3s_fs`].
+    pub fn proftpd() -> Result<Self, Unready> {
+        Self::begin(plan("proftpd", proftpd, greets)?)
+    }
+
+    /// The certificate that it was started with, as PEM: of `localhost` and 127.0.0.1, and signed by itself.
+    pub fn certificate(&self) -> String {
+        fs::read_to_string(self.folder.join("cert.pem")).unwrap_or_default()
+    }
+
+    /// The program of a client that was provisioned.
+    ///
+    /// # Errors
+    /// If it was not.
+    pub fn client(name: &str) -> Result<PathBuf, Unready> {
+        shelf::program(name)
+    }
+}
+
+fn plan(
+    service: &'static str,
+    command: fn(&Server) -> Result<Command, Unready>,
+    ready: fn(&Server) -> bool,
+) -> Result<Plan, Unready> {
+    shelf::program(service)?;
+    Ok(Plan { service, ports: 1, command, ready, bucket })
+}
+
+/// The server's own user must be able to write there, whoever that is.
+fn bucket(server: &Server, name: &str) -> Result<(), Unready> {
+    let path = server.data().join(name);
+    fs::create_dir_all(&path).map_err(|err| Unready::at(&path, "make", err))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).map_err(|err| Unready::at(&path, "open", err))
+}
+
+fn listens(server: &Server) -> bool {
+    TcpStream::connect(("127.0.0.1", server.port())).is_ok()
+}
+
+fn greets(server: &Server) -> bool {
+    let Ok(stream) = TcpStream::connect(("127.0.0.1", server.port())) else { return false };
+    let mut line = String::new();
+    let waits = stream.set_read_timeout(Some(Duration::from_secs(5)));
+    waits.is_ok() && BufReader::new(stream).read_line(&mut line).is_ok() && line.starts_with("220")
+}
+
+fn written(server: &Server, name: &str, text: &str) -> Result<PathBuf, Unready> {
+    let path = server.folder.join(name);
+    fs::write(&path, text).map_err(|err| Unready::at(&path, "write", err))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(|err| Unready::at(&path, "close", err))?;
+    Ok(path)
+}
+
+fn openssl(server: &Server, words: &[&str]) -> Result<String, Unready> {
+    let said = Command::new("openssl").args(words).current_dir(&server.folder).output();
+    match said {
+        Ok(said) if said.status.success() => Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned()),
+        Ok(said) => Err(Unready::new(format!("openssl: {}", String::from_utf8_lossy(&said.stderr)))),
+        Err(err) => Err(Unready::new(format!("openssl: {err}"))),
+    }
+}
+
+fn certified(server: &Server) -> Result<(), Unready> {
+    if server.folder.join("cert.pem").exists() {
+        return Ok(());
+    }
+    let subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+    let files = ["-keyout", "key.pem", "-out", "cert.pem"];
+    let kind = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
+    openssl(server, &[&kind[..], &subject[..], &files[..]].concat()).map(drop)
+}
+
+fn vsftpd(server: &Server, tls: FtpTls) -> Result<Command, Unready> {
+    let empty = server.folder.join("empty");
+    fs::create_dir_all(&empty).map_err(|err| Unready::at(&empty, "make", err))?;
+    let folder = server.folder.display();
+    let mut text = format!("{VSFTPD}listen_port={}\nanon_root={folder}/data\n", server.port());
+    text.push_str(&format!("secure_chroot_dir={folder}/empty\n"));
+    if tls != FtpTls::Plain {
+        certified(server)?;
+        text.push_str(VSFTPD_TLS);
+        text.push_str(&format!("rsa_cert_file={folder}/cert.pem\nrsa_private_key_file={folder}/key.pem\n"));
+    }
+    if tls == FtpTls::Implicit {
+        text.push_str("implicit_ssl=YES\n");
+    }
+    let mut command = Command::new(shelf::program("vsftpd")?);
+    command.arg(written(server, "vsftpd.conf", &text)?);
+    Ok(command)
+}
+
+fn pyftpdlib(server: &Server, tls: FtpTls) -> Result<Command, Unready> {
+    if tls != FtpTls::Plain {
+        certified(server)?;
+    }
+    let mut command = Command::new(shelf::program("pyftpdlib")?);
+    command.args(["-c", PYFTPDLIB, &server.port().to_string()]).arg(server.data()).args([USER, SECRET]);
+    command.arg(format!("{tls:?}")).arg(server.folder.join("cert.pem")).arg(server.folder.join("key.pem"));
+    Ok(command)
+}
+
+fn proftpd(server: &Server) -> Result<Command, Unready> {
+    let (folder, hash) = (server.folder.display(), openssl(server, &["passwd", "-6", SECRET])?);
+    written(server, "passwd", &format!("{USER}:{hash}:0:0::{folder}/data:/bin/sh\n"))?;
+    let text = format!(
+        "{PROFTPD}Port {}\nAuthUserFile {folder}/passwd\nDefaultRoot {folder}/data\nPidFile {folder}/proftpd.pid\n\
+         ScoreboardFile {folder}/scoreboard\nSystemLog {folder}/system.log\n",
+        server.port()
+    );
+    let mut command = Command::new(shelf::program("proftpd")?);
+    command.arg("-n").arg("-c").arg(written(server, "proftpd.conf", &text)?);
+    Ok(command)
+}
