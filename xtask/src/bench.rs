@@ -11,6 +11,7 @@ mod large;
 mod machine;
 mod peers;
 mod s3;
+mod sftp;
 mod start;
 
 use std::fmt::Write;
@@ -102,7 +103,7 @@ fn remove(path: &std::path::Path) -> Result<()> {
 
 type Row = fn(&Stage) -> Result<Vec<Line>>;
 
-const ROWS: [(&str, Row); 12] = [
+const ROWS: [(&str, Row); 13] = [
     ("import", criterion::import),
     ("layers", criterion::layers),
     ("manager", criterion::manager),
@@ -115,6 +116,7 @@ const ROWS: [(&str, Row); 12] = [
     ("start", start::times_and_size),
     ("s3", s3::rows),
     ("ipfs", ipfs::rows),
+    ("sftp", sftp::rows),
 ];
 
 /// The names of the rows, in the order of the table.

@@ -25,20 +25,25 @@ pub(super) fn rows(stage: &Stage) -> Result<Vec<Line>> {
     // Its own target folder: nothing there is built as it is here.
     peers.env_remove("CARGO_TARGET_DIR").current_dir(stage.tree.path("peers"));
     let said = run::answer(peers.args(["run", "--quiet", "--release", "--locked", "--", "s3"]))?;
+    compared(&said)
+}
+
+/// The lines that a program of comparisons has printed.
+pub(super) fn compared(said: &str) -> Result<Vec<Line>> {
     let lines: Result<Vec<Line>> = said.lines().map(parsed).collect();
     match lines {
-        Ok(lines) if lines.is_empty() => Err(Failure::new("`peers s3` compared nothing")),
+        Ok(lines) if lines.is_empty() => Err(Failure::new("nothing was compared")),
         lines => lines,
     }
 }
 
 fn parsed(text: &str) -> Result<Line> {
     let it: Compared =
-        serde_json::from_str(text).map_err(|err| Failure::new(format!("`peers s3` said {text:?}: {err}")))?;
+        serde_json::from_str(text).map_err(|err| Failure::new(format!("a comparison said {text:?}: {err}")))?;
     let wanted = match (it.at_least, it.at_most) {
         (Some(bound), None) => Wanted::AtLeast(bound),
         (None, Some(bound)) => Wanted::AtMost(bound),
-        _ => return Err(Failure::new(format!("`peers s3` gave no one bound: {text:?}"))),
+        _ => return Err(Failure::new(format!("a comparison gave no one bound: {text:?}"))),
     };
     Ok(Line { what: it.what, ours: it.ours, peer: it.peer, ratio: it.ratio, wanted })
 }
