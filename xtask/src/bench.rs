@@ -12,6 +12,7 @@ mod large;
 mod machine;
 mod peers;
 mod s3;
+mod sftp;
 mod start;
 
 use std::fmt::Write;
@@ -117,6 +118,7 @@ const ROWS: [(&str, Row); 13] = [
     ("s3", s3::rows),
     ("ftp", ftp::rows),
     ("ipfs", ipfs::rows),
+    ("sftp", sftp::rows),
 ];
 
 /// The names of the rows, in the order of the table.

@@ -1,7 +1,9 @@
 //! What goes wrong on a server, and what is made of it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use backend_core::{
     AddOptions, Backend, Content, Effect, Entry, Error, ErrorKind, GetOptions, Key, ListOptions, Locator, Metadata,
@@ -12,6 +14,7 @@ use backend_sshfs::Sshfs;
 use backend_testkit::sftp::{FakeSftp, Fault, Options};
 use backend_testkit::{Keeper, Watch, random};
 use bytes::Bytes;
+use futures::future::{Either, select};
 use futures::{StreamExt, TryStreamExt};
 
 const MIB: u64 = 1 << 20;
@@ -199,6 +202,29 @@ async fn a_verb_that_is_given_up_on_a_silent_server_leaves_the_next_one_alone() 
     }
     server.faults().heal();
     holds(&backend, "silent", &content).await;
+}
+
+#[tokio::test]
+async fn what_was_on_its_way_when_an_add_was_dropped_is_waited_for() {
+    let (server, backend) = begin(Options::default());
+    let content = random("late", 1000);
+    add(&backend, "before", &content).await.unwrap();
+    server.faults().set(Fault::Held);
+    let dropped = {
+        let add = pin!(add(&backend, "late", &content));
+        let held = pin!(server.faults().until_held());
+        matches!(select(add, held).await, Either::Right(_))
+    };
+    assert!(dropped, "it answered although its name was held back");
+    let at = at("late");
+    let opts = StatOptions::default();
+    let mut stat = pin!(backend.stat(&at, &opts));
+    // Nobody can say yet whether it is there. A leaf that says it all the same is done long before.
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut stat).await;
+    assert!(early.is_err(), "{early:?}");
+    server.faults().heal();
+    stat.await.unwrap();
+    holds(&backend, "late", &content).await;
 }
 
 #[tokio::test]

@@ -25,9 +25,14 @@ pub(super) fn rows(stage: &Stage) -> Result<Vec<Line>> {
     // Its own target folder: nothing there is built as it is here.
     peers.env_remove("CARGO_TARGET_DIR").current_dir(stage.tree.path("peers"));
     let said = run::answer(peers.args(["run", "--quiet", "--release", "--locked", "--", "s3"]))?;
+    compared(&said)
+}
+
+/// The lines that a program of comparisons has printed.
+pub(super) fn compared(said: &str) -> Result<Vec<Line>> {
     let lines: Result<Vec<Line>> = said.lines().map(parsed).collect();
     match lines {
-        Ok(lines) if lines.is_empty() => Err(Failure::new("`peers s3` compared nothing")),
+        Ok(lines) if lines.is_empty() => Err(Failure::new("nothing was compared")),
         lines => lines,
     }
 }

@@ -37,8 +37,7 @@ const IPLD: Room = Room {
     others: Some(&["blake2", "blake3", "bytes", "cid", "multihash", "sha2", "thiserror", "unsigned-varint"]),
 };
 // Rows in, steps out: it asks nobody.
-const PLANNER: Room =
-    Room { ours: &["backend-core"], ours_in_tests: &[], others: Some(&["serde", "thiserror"]) };
+const PLANNER: Room = Room { ours: &["backend-core"], ours_in_tests: &[], others: Some(&["serde", "thiserror"]) };
 const LAYERS: Room = Room {
     ours: &["backend-core"],
     ours_in_tests: &["backend-testkit", "backend-memory", "ipld"],

@@ -44,6 +44,7 @@ impl Reader {
     pub(crate) async fn next(&mut self, session: &mut Session) -> Result<Option<Bytes>> {
         loop {
             self.fill(session);
+            self.pump(session)?;
             match self.parts.front_mut() {
                 None => return Ok(None),
                 Some(part) => {
@@ -66,6 +67,16 @@ impl Reader {
             let part = self.asked(session, range);
             self.parts.push_back(part);
         }
+    }
+
+    /// Sends what was asked for just now, also while there is data to give away, and takes what has come. Else the way there and back lies idle.
+    fn pump(&mut self, session: &mut Session) -> Result<()> {
+        while self.parts.iter().any(|it| it.data.is_none()) {
+            let Some(answer) = session.answer_now() else { break };
+            let (id, reply) = answer?;
+            self.arrive(session, id, reply)?;
+        }
+        Ok(())
     }
 
     fn asked(&self, session: &mut Session, range: Range<u64>) -> Part {

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 /// Something that goes wrong, from when it is set until it is healed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -21,6 +23,8 @@ pub enum Fault {
     Many(usize),
     /// Reads and writes are not answered.
     Silent,
+    /// Whoever gives a name waits until this is healed; then the name is given, whoever is gone meanwhile.
+    Held,
     /// Reads are answered with more bytes than were asked for.
     Overlong,
     /// Packets are said to be so long.
@@ -32,6 +36,8 @@ pub enum Fault {
 pub struct Faults {
     set: Mutex<Vec<Fault>>,
     written: Mutex<u64>,
+    held: watch::Sender<usize>,
+    healed: watch::Sender<u64>,
 }
 
 impl Faults {
@@ -48,6 +54,24 @@ impl Faults {
     /// Nothing goes wrong any more.
     pub fn heal(&self) {
         self.lock().clear();
+        self.healed.send_modify(|n| *n += 1);
+    }
+
+    /// Returns as soon as somebody waits because of [`Fault::Held`].
+    pub async fn until_held(&self) {
+        // The sender lives as long as this.
+        let _ = self.held.subscribe().wait_for(|it| 0 < *it).await;
+    }
+
+    /// Waits, if that is what goes wrong.
+    pub(super) async fn hold(&self) {
+        let mut healed = self.healed.subscribe();
+        if self.has(&Fault::Held) {
+            self.held.send_modify(|n| *n += 1);
+            // The sender lives as long as this.
+            let _ = healed.changed().await;
+            self.held.send_modify(|n| *n -= 1);
+        }
     }
 
     pub(super) fn any<T>(&self, of: impl FnMut(&Fault) -> Option<T>) -> Option<T> {

@@ -294,6 +294,16 @@ impl Files {
     }
 }
 
+/// Whether a request gives a name: RENAME, or an extension that does.
+pub(super) fn names(request: &[u8]) -> bool {
+    let is_extended = |name: &str| request.get(9..9 + name.len()) == Some(name.as_bytes());
+    match request.first() {
+        Some(18) => true,
+        Some(200) => is_extended("posix-rename@openssh.com") || is_extended("hardlink@openssh.com"),
+        _ => false,
+    }
+}
+
 /// As OpenSSH has it (sftp-server.c, `errno_to_portable`).
 fn status(err: &io::Error) -> u32 {
     match err.kind() {

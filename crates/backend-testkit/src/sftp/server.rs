@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::files::{Deed, Files};
+use super::files::{self, Deed, Files};
 use super::{FakeSftp, Faults, Options};
 
 /// Between the socket and SSH.
@@ -196,6 +196,9 @@ async fn sftp(channel: Channel<Msg>, shared: Arc<Shared>) -> std::io::Result<()>
         }
         let mut request = vec![0; len];
         stream.read_exact(&mut request).await?;
+        if files::names(&request) {
+            shared.faults.hold().await;
+        }
         match files.handle(Bytes::from(request))? {
             Deed::Answer(answer) => stream.write_all(&answer).await?,
             Deed::Nothing => {}

@@ -76,6 +76,7 @@ pub(super) const SSHFS: &[Field] = &[
     field(Connection, "host", &["host", "hostname", "ssh_host"]),
     field(Connection, "port", &["port"]),
     field(Connection, "path", &["remote_path", "remote_base_path", "storage_path"]),
+    field(Connection, "keepalive_s", &["keepalive_interval"]),
     field(Credentials, "username", &["username", "ssh_user"]),
     field(Credentials, "password", &["password"]),
     field(Credentials, "private_key", &["private_key"]),
