@@ -115,7 +115,9 @@ fn an_upload_that_was_killed_goes_on_in_another_process() {
         // The server dies, too.
         bed.runtime.block_on(bed.server.down());
         bed.runtime.block_on(bed.server.up()).unwrap();
-        it.ok(["add", "big", "--to", "s3"]);
+        let receipt = it.ok(["add", "big", "--to", "s3", "--json"]).json().remove(0);
+        // The backend asked for the sum of the whole, and the service has compared it.
+        assert_eq!(receipt["replicas"][0]["evidence"], "attested", "{when}: {receipt}");
         let again = kept(&bed.server.requests(), &key);
         assert!(before.is_disjoint(&again), "{when}: parts that were there were sent again: {before:?} {again:?}");
         match left {

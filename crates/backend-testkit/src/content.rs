@@ -24,11 +24,11 @@ pub use watch::Watch;
 /// Bytes of a chunk of test content: the default profile's.
 pub const LEAF: u64 = profile::UNIXFS_V1_2025.chunk as u64;
 
-/// `len` bytes that depend on `seed` alone, with their CID, inner nodes and SHA-256, made as they are read.
+/// `len` bytes that depend on `seed` alone, with their CID, inner nodes, SHA-256 and CRC-64/NVME, made as they are read.
 pub fn random(seed: &str, len: u64) -> Content {
     let source = Random::new(seed, len);
-    let (entry, dag, digest) = name(&source);
-    Content::file(entry.cid, len, dag, Arc::new(source)).with_digests(vec![digest])
+    let (entry, dag, digests) = name(&source);
+    Content::file(entry.cid, len, dag, Arc::new(source)).with_digests(digests)
 }
 
 /// These bytes, which fit one chunk.
@@ -38,7 +38,7 @@ pub fn small(bytes: impl Into<Bytes>) -> Content {
 }
 
 /// What an importer would call these bytes.
-fn name(source: &Random) -> (Entry, Dag, Digest) {
+fn name(source: &Random) -> (Entry, Dag, Vec<Digest>) {
     let profile = profile::UNIXFS_V1_2025;
     let mut nodes = HashMap::new();
     let mut sink = |block: ipld::Block| {
@@ -46,6 +46,7 @@ fn name(source: &Random) -> (Entry, Dag, Digest) {
     };
     let mut builder = FileBuilder::new(profile);
     let mut whole = LeafHasher::new(&profile, source.len());
+    let mut crc = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
     let mut at = 0;
     while at < source.len() {
         let len = LEAF.min(source.len() - at);
@@ -53,6 +54,7 @@ fn name(source: &Random) -> (Entry, Dag, Digest) {
         for frame in source.frames(at..at + len) {
             leaf.update(&frame);
             whole.update(&frame);
+            crc.update(&frame);
         }
         if let Ok(leaf) = leaf.finish() {
             builder.push(leaf, &mut sink);
@@ -61,7 +63,10 @@ fn name(source: &Random) -> (Entry, Dag, Digest) {
     }
     let entry = builder.finish(&mut sink);
     let sha256 = whole.finish().map(|whole| Bytes::copy_from_slice(whole.cid.hash().digest())).unwrap_or_default();
-    (entry, outboard(entry.cid, &nodes), Digest { kind: DigestKind::Sha256, value: sha256 })
+    let crc64 = crc.finalize().to_be_bytes().to_vec().into();
+    let digests =
+        vec![Digest { kind: DigestKind::Sha256, value: sha256 }, Digest { kind: DigestKind::Crc64Nvme, value: crc64 }];
+    (entry, outboard(entry.cid, &nodes), digests)
 }
 
 /// The inner nodes in the order of an outboard: root first.
@@ -109,6 +114,8 @@ mod tests {
             assert_eq!(content.dag().count(), blocks.len() as u64, "{len}");
             let whole = address::sha256(address::RAW, &bytes);
             assert_eq!(content.digest(DigestKind::Sha256).unwrap(), whole.hash().digest());
+            let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &bytes);
+            assert_eq!(content.digest(DigestKind::Crc64Nvme).unwrap()[..], crc.to_be_bytes());
         }
     }
 

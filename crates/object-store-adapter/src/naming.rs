@@ -40,13 +40,13 @@ impl Named {
 /// Names the bytes of `body`. `needs`: whole-file digests that the backend wants to be given.
 ///
 /// # Errors
-/// `Unsupported` for a digest other than SHA-256; `TooLarge` above a TiB or so; the body's own.
+/// `Unsupported` for a digest other than SHA-256 and CRC-64/NVME; `TooLarge` above a TiB or so; the body's own.
 pub(crate) async fn name(mut body: ByteStream, needs: &[DigestKind]) -> Result<Named> {
-    if let Some(kind) = needs.iter().find(|kind| **kind != DigestKind::Sha256) {
+    if let Some(kind) = needs.iter().find(|kind| !matches!(kind, DigestKind::Sha256 | DigestKind::Crc64Nvme)) {
         let why = format!("this backend wants to be given a digest ({kind:?}) that is not computed here");
         return Err(Error::new(ErrorKind::Unsupported, why));
     }
-    let mut builder = Builder::new(!needs.is_empty());
+    let mut builder = Builder::new(needs);
     while let Some(frame) = body.try_next().await? {
         let mut rest = frame;
         while !rest.is_empty() {
@@ -65,6 +65,7 @@ struct Builder {
     chunk: LeafHasher,
     filled: usize,
     whole: Option<Sha256>,
+    crc: Option<crc_fast::Digest>,
     nodes: Nodes,
 }
 
@@ -82,10 +83,12 @@ impl Nodes {
 }
 
 impl Builder {
-    fn new(whole: bool) -> Self {
+    fn new(needs: &[DigestKind]) -> Self {
         let chunk = LeafHasher::new(&PROFILE, u64::from(PROFILE.chunk));
-        let whole = whole.then(Sha256::new);
-        Self { file: FileBuilder::new(PROFILE), chunk, filled: 0, whole, nodes: Nodes::default() }
+        let whole = needs.contains(&DigestKind::Sha256).then(Sha256::new);
+        let crc = || crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
+        let crc = needs.contains(&DigestKind::Crc64Nvme).then(crc);
+        Self { file: FileBuilder::new(PROFILE), chunk, filled: 0, whole, crc, nodes: Nodes::default() }
     }
 
     /// How many bytes the chunk still takes; at least one.
@@ -98,6 +101,9 @@ impl Builder {
         self.filled += bytes.len();
         if let Some(whole) = &mut self.whole {
             whole.update(bytes);
+        }
+        if let Some(crc) = &mut self.crc {
+            crc.update(bytes);
         }
         if self.missing() == 0 { self.close() } else { Ok(()) }
     }
@@ -125,8 +131,10 @@ impl Builder {
             Some(whole) => Some(Bytes::copy_from_slice(&whole.finalize())),
             None => nodes.blocks.is_empty().then(|| Bytes::copy_from_slice(entry.cid.hash().digest())),
         };
-        let digests = whole.map(|value| Digest { kind: DigestKind::Sha256, value });
-        Ok(Named { entry, dag: outboard(entry.cid, &nodes.blocks)?, digests: digests.into_iter().collect() })
+        let whole = whole.map(|value| Digest { kind: DigestKind::Sha256, value });
+        let crc = self.crc.map(|crc| Bytes::copy_from_slice(&crc.finalize().to_be_bytes()));
+        let crc = crc.map(|value| Digest { kind: DigestKind::Crc64Nvme, value });
+        Ok(Named { entry, dag: outboard(entry.cid, &nodes.blocks)?, digests: whole.into_iter().chain(crc).collect() })
     }
 }
 
@@ -165,10 +173,12 @@ mod tests {
         let nodes = |dag: &Dag| dag.walk().try_collect::<Vec<Node>>();
         assert_eq!(nodes(made.dag()).await.unwrap(), nodes(wanted.dag()).await.unwrap());
         let known = made.digest(DigestKind::Sha256);
-        match needs.is_empty() && LEAF < len {
+        match !needs.contains(&DigestKind::Sha256) && LEAF < len {
             true => assert_eq!(known, None),
             false => assert_eq!(known, wanted.digest(DigestKind::Sha256), "{len}"),
         }
+        let crc = made.digest(DigestKind::Crc64Nvme);
+        assert_eq!(crc, wanted.digest(DigestKind::Crc64Nvme).filter(|_| needs.contains(&DigestKind::Crc64Nvme)));
     }
 
     #[tokio::test]
@@ -178,6 +188,8 @@ mod tests {
             check(len, &[]).await;
         }
         check(3 * leaf, &[DigestKind::Sha256]).await;
+        check(3 * leaf + 1, &[DigestKind::Crc64Nvme]).await;
+        check(3 * leaf, &[DigestKind::Crc64Nvme, DigestKind::Sha256]).await;
     }
 
     #[tokio::test]
