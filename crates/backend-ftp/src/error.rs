@@ -45,9 +45,9 @@ impl Reply {
         (200..300).contains(&self.code)
     }
 
-    /// Whether the server says that it is not allowed, as far as servers have words for it.
-    pub(crate) fn says_denied(&self) -> bool {
-        let plain = self.text.to_ascii_lowercase();
+    /// Whether the server says of `path` that it is not allowed, as far as servers have words for it. Many repeat the path, whose words are not theirs.
+    pub(crate) fn says_denied(&self, path: &str) -> bool {
+        let plain = self.text.replace(path, "").to_ascii_lowercase();
         ["denied", "permission", "not permitted", "read-only"].iter().any(|word| plain.contains(word))
     }
 
@@ -172,6 +172,13 @@ mod tests {
             assert_eq!(err.kind(), kind, "{text}");
             assert!(!err.message().contains(['\u{1b}', '\r', '\n']), "{err}");
         }
+    }
+
+    #[test]
+    fn a_path_that_is_repeated_says_nothing() {
+        let check = |text: &str| Reply::read(text.as_bytes()).says_denied("/b/Denied of 5");
+        assert!(check("550 /b/Denied of 5: Permission denied") && check("550 Permission denied."));
+        assert!(!check("550 '/b/Denied of 5' cannot be listed") && !check("550 Not found"));
     }
 
     #[test]

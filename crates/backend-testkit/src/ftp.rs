@@ -57,6 +57,8 @@ impl FtpServer {
         let path = folder.path().to_path_buf();
         let served = tokio::spawn(async move {
             while let Ok((stream, _)) = inner.accept().await {
+                // Without it every answer waits 40 ms for the acknowledgement of the one before; no client depends on it.
+                let _ = stream.set_nodelay(true);
                 tokio::spawn(serve(path.clone(), stream));
             }
         });

@@ -209,6 +209,7 @@ impl Server {
     /// Kills it as a crash would: SIGKILL to all its processes.
     pub fn kill(&mut self) {
         let Some(mut child) = self.child.take() else { return };
+        guard::kill_below(child.id());
         guard::kill_group(child.id());
         // It was killed, and is dead: that is all there is to know.
         let _ = child.kill();

@@ -1,6 +1,7 @@
 //! Storing: sent under a name of its own, looked at, and renamed. It is there whole, or not at all.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use backend_core::{
     Checkpoint, Content, Digest, DigestKind, Error, ErrorKind, Evidence, Locator, Metadata, Progress, Result,
@@ -17,6 +18,9 @@ use crate::error::lie;
 
 /// How often a name is tried whose folders somebody removes at the same moment.
 const MAX_ATTEMPTS: usize = 4;
+
+/// The code of SHA-256 in a CID (multicodec table).
+const SHA2_256: u64 = 0x12;
 
 /// What to do with the content.
 #[derive(Debug)]
@@ -58,10 +62,11 @@ impl Store {
             false => lease.control().take_over(content, &upload, &places).await?,
         };
         let sent = self.send(lease, content, (&upload.temp, proved), &order.progress).await;
-        let (mut lease, digest) = match sent {
+        let mut lease = match sent {
             Ok(sent) => sent,
             Err(err) => return Err(self.clear(temp, err).await),
         };
+        let digest = named(content);
         let evidence = match lease.control().check(content, &upload.temp, digest).await {
             Ok(evidence) => evidence,
             // Where a token tells of it, somebody may go on: what is right of it is found by reading it back.
@@ -88,6 +93,10 @@ impl Store {
         for orphan in self.pool.given_up() {
             lease.control().delete(&orphan).await?;
         }
+        if !self.pool.has_temps.load(Ordering::Relaxed) {
+            lease.control().make_temps().await?;
+            self.pool.has_temps.store(true, Ordering::Relaxed);
+        }
         let checked = lease.control().check_free(path).await;
         lease.done();
         checked
@@ -95,6 +104,7 @@ impl Store {
 
     /// Removes what nobody can go on with. When that fails too it is tried again by a later add.
     async fn clear(&self, mut temp: Temp, err: Error) -> Error {
+        self.pool.has_temps.store(false, Ordering::Relaxed);
         if temp.is_kept || is_gone(&err) {
             return err;
         }
@@ -107,37 +117,38 @@ impl Store {
         err
     }
 
-    /// From byte `proved` on. Answers a connection to go on with, and the digest if one is of use and could be had.
+    /// From byte `proved` on. Answers a connection to go on with.
     async fn send(
         &self,
         mut lease: Lease,
         content: &Content,
         (temp, proved): (&str, u64),
         progress: &Progress,
-    ) -> Result<(Lease, Option<[u8; 32]>)> {
-        let known = content.digest(DigestKind::Sha256).and_then(|it| <[u8; 32]>::try_from(it.as_ref()).ok());
-        let features = lease.control().features;
-        let is_wanted = (features.hash || features.xsha256) && known.is_none() && proved == 0;
+    ) -> Result<Lease> {
         if proved == content.len() && proved != 0 {
-            return Ok((lease, known));
+            return Ok(lease);
         }
         if self.pool.is_single() {
             lease.done();
-            let mut source = opened(content, proved, is_wanted).await?;
+            let mut source = Source::open(content, proved).await?;
             in_pieces(&self.pool, temp, &mut source, progress).await?;
-            return Ok((self.pool.lease().await?, known.or(source.digest())));
+            return self.pool.lease().await;
         }
-        let mut source = opened(content, proved, is_wanted).await?;
-        match stream_all(&mut lease, temp, &mut source, progress).await {
-            Ok(()) => Ok((lease, known.or(source.digest()))),
-            Err(err) => Err(err),
-        }
+        let mut source = Source::open(content, proved).await?;
+        stream_all(&mut lease, temp, &mut source, progress).await?;
+        Ok(lease)
     }
 }
 
-async fn opened(content: &Content, from: u64, is_hashed: bool) -> Result<Source> {
-    let source = Source::open(content, from).await?;
-    Ok(if is_hashed { source.hashed() } else { source })
+/// The SHA-256 by which content is named: that of the whole, or the CID of the one block that it is. What is only hashed on the way would show that the
+/// server has what the source gave, and not that this is the content.
+fn named(content: &Content) -> Option<[u8; 32]> {
+    if let Some(known) = content.digest(DigestKind::Sha256) {
+        return known.as_ref().try_into().ok();
+    }
+    let cid = content.cid();
+    let is_whole = cid.codec() == ipld::address::RAW && cid.hash().code() == SHA2_256;
+    if is_whole { cid.hash().digest().try_into().ok() } else { None }
 }
 
 impl Control {

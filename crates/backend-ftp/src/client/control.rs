@@ -127,24 +127,25 @@ impl Control {
                 Facts { kind: Kind::Folder, .. } => Ok(Seen::Folder),
                 Facts { kind: Kind::Other, .. } => Err(input("what lies there is neither a file nor a folder")),
             },
-            _ => Self::missing(&reply),
+            _ => self.missing(path, &reply),
         }
     }
 
     async fn look_by_size(&mut self, path: &str) -> Result<Seen> {
         let reply = self.ask_of("SIZE", path).await?;
-        if reply.code == 213 {
-            return Ok(Seen::File { size: number(&reply)?, modified: None });
-        }
-        let missing = Self::missing(&reply)?;
+        let seen = match reply.code {
+            213 => Seen::File { size: number(&reply)?, modified: None },
+            _ => self.missing(path, &reply)?,
+        };
+        // Some give folders a size, too.
         let entered = self.ask_of("CWD", path).await?;
-        Ok(if entered.is_good() { Seen::Folder } else { missing })
+        Ok(if entered.is_good() { Seen::Folder } else { seen })
     }
 
     /// 550 is said of what is not there, and of what may not be looked at.
-    fn missing(reply: &Reply) -> Result<Seen> {
+    fn missing(&self, path: &str, reply: &Reply) -> Result<Seen> {
         match reply.code {
-            550 | 553 | 501 if !reply.says_denied() => Ok(Seen::Absent),
+            550 | 553 | 501 if !reply.says_denied(&self.full(path)) => Ok(Seen::Absent),
             _ => Err(reply.error("look at the name")),
         }
     }
@@ -158,8 +159,12 @@ impl Control {
         })
     }
 
-    /// How many bytes the server has under `path`, if anything (`SIZE`, RFC 3659 section 4).
+    /// How many bytes the server has of one of our own files, if it is there (`SIZE`, RFC 3659 section 4).
     pub(crate) async fn size(&mut self, path: &str) -> Result<Option<u64>> {
+        if !self.features.mlst {
+            let reply = self.ask_of("SIZE", path).await?;
+            return if reply.code == 213 { number(&reply).map(Some) } else { self.missing(path, &reply).map(|_| None) };
+        }
         match self.look(path).await? {
             Seen::File { size, .. } => Ok(Some(size)),
             Seen::Folder | Seen::Absent => Ok(None),
@@ -194,11 +199,24 @@ impl Control {
         futures::future::poll_immediate(Box::pin(socket.peek(&mut byte))).await.is_none()
     }
 
-    /// After a transfer that was left early: the one answer that is still due is passed over, and then nothing else may come.
+    /// Whether it is still there.
+    pub(crate) async fn greet(&mut self) -> Result<()> {
+        self.settled_by("NOOP", 200).await
+    }
+
+    /// After a transfer that was left early: the one answer that is still due is passed over, and then nothing else may come. libunftp keeps the offset of a
+    /// transfer that failed for the next one, so it is taken back.
     pub(crate) async fn settle(&mut self) -> Result<()> {
-        match self.ask("NOOP").await?.code {
-            200 => Ok(()),
-            code => Err(strange(&format!("the server answers {code} to NOOP"))),
+        match self.features.rest {
+            true => self.settled_by("REST 0", 350).await,
+            false => self.greet().await,
+        }
+    }
+
+    async fn settled_by(&mut self, line: &str, wanted: u16) -> Result<()> {
+        match self.ask(line).await?.code {
+            code if code == wanted => Ok(()),
+            code => Err(strange(&format!("the server answers {code} to {line}"))),
         }
     }
 }

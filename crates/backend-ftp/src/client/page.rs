@@ -109,7 +109,7 @@ impl Control {
         let reply = self.ask_of("CWD", path).await?;
         match reply.code {
             code if (200..300).contains(&code) => return Ok(true),
-            550 | 553 | 501 if !reply.says_denied() => {}
+            550 | 553 | 501 if !reply.says_denied(&self.full(path)) => {}
             _ => return Err(reply.error("enter a folder")),
         }
         let is_hidden = match self.look(path).await? {

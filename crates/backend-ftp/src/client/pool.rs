@@ -4,6 +4,7 @@
 //! the other side; and who adds what it reads from the same server has its connection before it opens its source, as the `limit` layer has it too. With
 //! one connection there is no other side: then whoever transfers holds the connection for one piece only, and never while somebody else is waited for.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(crate) struct Pool {
     adds: Arc<Semaphore>,
     n_connections: u32,
     orphans: Mutex<Vec<String>>,
+    /// The folder of unfinished uploads was there. Some servers say that it is not only behind the last byte.
+    pub(crate) has_temps: AtomicBool,
 }
 
 impl Pool {
@@ -45,6 +48,7 @@ impl Pool {
             adds: semaphore(others),
             n_connections,
             orphans: Mutex::new(Vec::new()),
+            has_temps: AtomicBool::new(false),
         }
     }
 
@@ -80,7 +84,7 @@ impl Pool {
                 continue;
             }
             let idle = self.clock.monotonic().saturating_sub(since);
-            if idle < IDLE || control.settle().await.is_ok() {
+            if idle < IDLE || control.greet().await.is_ok() {
                 return Some(control);
             }
         }

@@ -6,7 +6,6 @@ use backend_core::{ByteStream, Content, Error, Progress, Result};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream;
-use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use super::control::Control;
@@ -17,29 +16,18 @@ use crate::error::{changed, failed};
 /// What is held in memory, and sent while the one connection is held.
 const PIECE: usize = 4 << 20;
 
-/// A source on its way: what was read of it is counted, and hashed if that is of use.
+/// A source on its way: what was read of it is counted.
 pub(crate) struct Source {
     frames: ByteStream,
     at: u64,
     len: u64,
-    hash: Option<Sha256>,
 }
 
 impl Source {
-    /// Opens `content` at `from`. Its digest can be told only when it is read from its beginning.
+    /// Opens `content` at `from`.
     pub(crate) async fn open(content: &Content, from: u64) -> Result<Self> {
         let frames = content.open(from..content.len()).await?;
-        Ok(Self { frames, at: from, len: content.len(), hash: None })
-    }
-
-    /// Hashes what follows.
-    pub(crate) fn hashed(mut self) -> Self {
-        self.hash = Some(Sha256::new());
-        self
-    }
-
-    pub(crate) fn digest(self) -> Option<[u8; 32]> {
-        self.hash.map(|hash| hash.finalize().into())
+        Ok(Self { frames, at: from, len: content.len() })
     }
 
     /// The next frame, `None` behind the last.
@@ -53,9 +41,6 @@ impl Source {
         self.at += frame.len() as u64;
         if self.len < self.at {
             return Err(changed());
-        }
-        if let Some(hash) = &mut self.hash {
-            hash.update(&frame);
         }
         Ok(Some(frame))
     }
@@ -89,7 +74,7 @@ pub(crate) async fn in_pieces(pool: &Arc<Pool>, temp: &str, source: &mut Source,
         let (frames, is_last) = source.piece().await?;
         let len = frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
         let frames = stream::iter(frames.into_iter().map(Ok)).boxed();
-        let mut piece = Source { frames, at: from, len: from + len, hash: None };
+        let mut piece = Source { frames, at: from, len: from + len };
         if len != 0 || from == 0 {
             let mut lease = pool.lease().await?;
             lease.control().store(temp, from, &mut piece, progress).await?;

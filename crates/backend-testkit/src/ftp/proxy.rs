@@ -73,6 +73,8 @@ impl Proxy {
 
     async fn pass(self: Arc<Self>, client: TcpStream) -> io::Result<()> {
         let server = TcpStream::connect(self.server).await?;
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
         let (client_read, mut to_client) = client.into_split();
         let (server_read, mut to_server) = server.into_split();
         let (mut from_client, mut from_server) = (BufReader::new(client_read), BufReader::new(server_read));

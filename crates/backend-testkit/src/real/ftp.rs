@@ -190,9 +190,10 @@ fn certified(server: &Server) -> Result<(), Unready> {
         return Ok(());
     }
     let subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+    let plain = ["-addext", "basicConstraints=critical,CA:FALSE"];
     let files = ["-keyout", "key.pem", "-out", "cert.pem"];
     let kind = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
-    openssl(server, &[&kind[..], &subject[..], &files[..]].concat()).map(drop)
+    openssl(server, &[&kind[..], &subject[..], &plain[..], &files[..]].concat()).map(drop)
 }
 
 fn vsftpd(server: &Server, tls: FtpTls) -> Result<Command, Unready> {

@@ -45,3 +45,26 @@ pub(super) fn kill_group(group: u32) {
     // A group that is gone already is what was wanted.
     let _ = kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
+
+/// Kills all that `root` has begun, and what those have: servers that fork for each client put those into groups of their own.
+pub(super) fn kill_below(root: u32) {
+    let mut killed = vec![root.to_string()];
+    let mut next = 0;
+    while let Some(parent) = killed.get(next).cloned() {
+        next += 1;
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+        let pids = entries.filter_map(|it| it.file_name().into_string().ok());
+        killed.extend(pids.filter(|pid| parent_of(pid).as_deref() == Some(parent.as_str())));
+    }
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "kill -s KILL -- \"$@\"", "kill"]).args(&killed);
+    // One that is gone already is what was wanted.
+    let _ = kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+}
+
+/// The second word behind the name, which stands in parentheses and may hold anything (proc(5)).
+fn parent_of(pid: &str) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1).map(str::to_owned)
+}
