@@ -34,6 +34,8 @@ pub struct GetOptions {
     pub form: Form,
     /// Only if the stored content still has this etag; else `Precondition`. Offered where `Capabilities::if_match` is.
     pub if_match: Option<String>,
+    /// The caller hashes what comes. A leaf that would hash a block before it gives it away then need not do it a second time.
+    pub unproved: bool,
 }
 
 impl GetOptions {
@@ -45,6 +47,11 @@ impl GetOptions {
     /// One block, as it is hashed.
     pub fn block() -> Self {
         Self { form: Form::Block, ..Self::default() }
+    }
+
+    /// The same, for whoever hashes it himself.
+    pub fn unproved_block() -> Self {
+        Self { unproved: true, ..Self::block() }
     }
 }
 

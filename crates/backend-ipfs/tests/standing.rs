@@ -1,6 +1,7 @@
 //! What a node has of content: all of it, a part, what came so far; and which names it has for it. On a fake Kubo.
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
+#[allow(dead_code, reason = "not all of it is used here")]
 mod common;
 
 use std::pin::pin;
@@ -105,4 +106,19 @@ async fn a_listing_tells_the_names_in_the_folder() {
     kubo.lie("files/ls", Lie::Status(502, ""));
     let failed: Vec<_> = node.list(&ListOptions::default()).collect().await;
     assert_eq!(failed.last().unwrap().as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+/// Hashing is left to whoever says that he does it, and to nobody else.
+#[tokio::test]
+async fn a_wrong_block_is_given_only_to_who_hashes_it() {
+    let (kubo, node) = start().await;
+    let content = random("wrong", LEAF);
+    add(&node, &content).await.unwrap();
+    let whole = read(&node, content.cid(), &GetOptions::unproved_block()).await.unwrap();
+    address::verify(content.cid(), &whole).unwrap();
+    assert!(kubo.blocks().corrupt(content.cid()));
+    let err = read(&node, content.cid(), &GetOptions::block()).await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::Integrity);
+    let wrong = read(&node, content.cid(), &GetOptions::unproved_block()).await.unwrap();
+    assert!(wrong != whole && wrong.len() == whole.len() && address::verify(content.cid(), &wrong).is_err());
 }

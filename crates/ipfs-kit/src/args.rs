@@ -143,7 +143,9 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Car {
     /// Write content with all its blocks as one CARv1: the same bytes as `ipfs dag export`
-    #[command(after_help = "Examples:\n  ipfs-kit car export photos -o photos.car\n  ipfs-kit car export CID -o - | ipfs dag import")]
+    #[command(
+        after_help = "Examples:\n  ipfs-kit car export photos -o photos.car\n  ipfs-kit car export CID -o - | ipfs dag import"
+    )]
     Export {
         /// A CID, CID/path, or a name that `ls` shows
         what: String,
@@ -155,7 +157,9 @@ pub(crate) enum Car {
         force: bool,
     },
     /// Add the files and folders that a CAR has as its roots, with all the CIDs that they have there
-    #[command(after_help = "Examples:\n  ipfs-kit car import photos.car --to local,usb\n  ipfs dag export CID | ipfs-kit car import - --name photos")]
+    #[command(
+        after_help = "Examples:\n  ipfs-kit car import photos.car --to local,usb\n  ipfs dag export CID | ipfs-kit car import - --name photos"
+    )]
     Import {
         /// A CARv1 or CARv2; - is standard input
         file: PathBuf,

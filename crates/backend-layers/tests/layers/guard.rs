@@ -124,7 +124,7 @@ fn stat(id: ContentId) -> Ask {
 }
 
 fn get(id: ContentId, form: Form, range: Option<ByteRange>) -> Ask {
-    Ask::Get(Locator::new(id), GetOptions { form, range, if_match: None })
+    Ask::Get(Locator::new(id), GetOptions { form, range, ..GetOptions::default() })
 }
 
 #[tokio::test(start_paused = true)]

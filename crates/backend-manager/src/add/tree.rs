@@ -215,7 +215,12 @@ async fn root(tree: &Tree, leaves: Option<Leaves>, name: Option<String>, request
 }
 
 /// `content`: the nodes of the folders, for stores of keys. `whole`: everything, for stores of CIDs.
-pub(crate) fn folder_item(content: Content, whole: Option<Content>, name: Option<String>, request: &AddRequest) -> Item {
+pub(crate) fn folder_item(
+    content: Content,
+    whole: Option<Content>,
+    name: Option<String>,
+    request: &AddRequest,
+) -> Item {
     let (profile, existing) = (request.profile, Existing::Replace);
     Item { content, kind: ContentKind::Directory, profile, key: None, whole, existing, name }
 }

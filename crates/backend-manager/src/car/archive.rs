@@ -96,7 +96,8 @@ impl Archive {
     /// `Integrity` for what is no archive, is cut off, or has a block that does not hash to its name; `InvalidInput` for one that names no root, or a block
     /// by a hash that proves nothing; `TooLarge` beyond the bounds.
     pub(super) fn read(it: Reading<'_>) -> Result<Self> {
-        let mut index = Index { decoder: Decoder::new(Options::default()), base: 0, roots: Vec::new(), places: HashMap::new() };
+        let mut index =
+            Index { decoder: Decoder::new(Options::default()), base: 0, roots: Vec::new(), places: HashMap::new() };
         let mut at = 0;
         while at < it.len {
             if it.cancelled.load(Ordering::Relaxed) {

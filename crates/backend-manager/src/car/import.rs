@@ -69,7 +69,8 @@ impl Manager {
         let request = AddRequest { profile: UNKNOWN, ..request.clone() };
         let targets = Box::pin(self.targets(&request)).await?;
         let (looked, cid, spool) = (archive.clone(), *root, self.spool_folder());
-        let shape = tokio::task::spawn_blocking(move || survey::shape(&looked, &cid)).await.map_err(trouble::lost)??;
+        let shape =
+            tokio::task::spawn_blocking(move || survey::shape(&looked, &cid)).await.map_err(trouble::lost)??;
         match shape {
             Shape::Folder => Box::pin(self.add_archived_folder(archive, root, &request, targets)).await,
             Shape::File => {
@@ -105,9 +106,7 @@ impl Manager {
         let wants_whole = !targets.wholes().is_empty();
         let (folders, all) = self.nodes_of(archive, root, wants_whole).await?;
         let cid = address::to_v1(root);
-        let whole = all.map(|all| {
-            Content::tree(cid, total.bytes, all.clone(), source::of_folder(archive, *root, all))
-        });
+        let whole = all.map(|all| Content::tree(cid, total.bytes, all.clone(), source::of_folder(archive, *root, all)));
         let content = Content::tree(cid, total.bytes, folders, Arc::new(Nothing));
         let item = folder_item(content, whole, request.name.clone(), request);
         self.add_root(item, (total.bytes, total.files), sent, targets, request).await

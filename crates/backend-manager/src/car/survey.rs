@@ -6,7 +6,7 @@ use std::path::Path;
 use backend_core::{Content, Dag, Error, ErrorKind, Result};
 use ipld::preorder::{Preorder, Step};
 use ipld::unixfs::{self, Node};
-use ipld::{Block, Cid, address, car};
+use ipld::{Cid, address, car};
 
 use super::archive::Archive;
 use super::source;
@@ -32,7 +32,10 @@ pub(super) fn complete(archive: &Archive, root: &Cid, met: &mut HashSet<Cid>) ->
             continue;
         }
         if address::inline(&cid).is_some() {
-            return Err(Error::new(ErrorKind::Unsupported, format!("{cid} holds its own bytes: such names are not kept")));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("{cid} holds its own bytes: such names are not kept"),
+            ));
         }
         match cid.codec() {
             address::RAW if archive.has(&cid) => {}
@@ -111,7 +114,7 @@ pub(super) fn nodes(archive: &Archive, root: &Cid, spool: &Path, wanted: impl Fn
             Step::Need(cid) => walk.feed(&cid, &archive.block(&cid)?).map_err(trouble::ipld)?,
             Step::Node(block) => {
                 if wanted(&unixfs::decode(&block.cid, &block.data).map_err(trouble::ipld)?) {
-                    kept.push(Block { ..block })?;
+                    kept.push(block)?;
                 }
             }
             Step::Done => return kept.finish(root),

@@ -178,7 +178,9 @@ impl Walk {
         };
         match told == size {
             true => Ok(Piece::Block(cid, node)),
-            false => Err(Error::new(ErrorKind::Integrity, format!("{cid} has {told} bytes, not the {size} said of it"))),
+            false => {
+                Err(Error::new(ErrorKind::Integrity, format!("{cid} has {told} bytes, not the {size} said of it")))
+            }
         }
     }
 }

@@ -102,6 +102,9 @@ pub(crate) fn one_after_another(root: Cid, dag: Dag, files: Arc<dyn Files>) -> A
     Arc::new(Source { root, dag, files })
 }
 
+/// A file, and which of its bytes.
+type Part = (Arc<dyn Open>, Range<u64>);
+
 #[derive(Debug, Clone)]
 struct Source {
     root: Cid,
@@ -124,7 +127,7 @@ impl Open for Source {
 }
 
 impl Source {
-    fn files(&self, range: Range<u64>) -> BoxStream<'static, Result<(Arc<dyn Open>, Range<u64>)>> {
+    fn files(&self, range: Range<u64>) -> BoxStream<'static, Result<Part>> {
         let walk = Walk { source: self.clone(), pending: vec![self.root], visits: 0, at: 0, range };
         stream::try_unfold(walk, |mut walk| async move { Ok::<_, Error>(walk.next().await?.map(|file| (file, walk))) })
             .boxed()
@@ -142,7 +145,7 @@ struct Walk {
 
 impl Walk {
     /// The next file that has bytes in the range, and which of its bytes.
-    async fn next(&mut self) -> Result<Option<(Arc<dyn Open>, Range<u64>)>> {
+    async fn next(&mut self) -> Result<Option<Part>> {
         while self.at < self.range.end
             && let Some(cid) = self.pending.pop()
         {

@@ -237,7 +237,7 @@ async fn open(replica: &Replica, start: u64, end: u64) -> Result<Body> {
 }
 
 async fn block(replica: &Replica, chunk: &Chunk) -> Result<Bytes> {
-    let fetched = replica.backend.get(&Locator::new(chunk.cid), &GetOptions::block()).await?;
+    let fetched = replica.backend.get(&Locator::new(chunk.cid), &GetOptions::unproved_block()).await?;
     let bytes = collect(fetched.body, crate::naming::BLOCK_MAX).await?;
     if bytes.len() < INLINE {
         return chunk.unwrap(&bytes).map_err(trouble::ipld);

@@ -85,7 +85,8 @@ async fn an_archive_is_the_same_from_every_store_and_comes_in_again() {
             let receipt = one.manager.add(Input::Path(path.clone()), &request).await.unwrap();
             let car = exported(&one, &receipt.cid).await.unwrap();
             judge(&receipt.cid, &car);
-            (root, _) = (Some(receipt.cid), cars.push(car));
+            root = Some(receipt.cid);
+            cars.push(car);
         }
         let (root, car) = (root.unwrap(), cars.pop().unwrap());
         assert!(cars.pop().unwrap() == car, "{}", profile.name);
@@ -169,7 +170,8 @@ async fn what_is_no_honest_archive_does_not_come_in() {
     for _ in 0..6 {
         let child = Child { cid: bomb.cid, size: size_of_bomb(&bomb), tsize: 0 };
         let size = child.size * 1000;
-        bomb = Block::of(address::DAG_PB, FileNode { size, children: vec![child; 1000], ..FileNode::default() }.encode());
+        bomb =
+            Block::of(address::DAG_PB, FileNode { size, children: vec![child; 1000], ..FileNode::default() }.encode());
         bombs.push(bomb.clone());
     }
     let mut cases = vec![
@@ -180,11 +182,19 @@ async fn what_is_no_honest_archive_does_not_come_in() {
         ("another byte in a leaf", spoilt(whole.len() - 1), ErrorKind::Integrity),
         ("no root", archive(&[], &all), ErrorKind::InvalidInput),
         ("a root that is not there", archive(&[leaf.cid], &[link.clone()]), ErrorKind::Integrity),
-        ("too many roots", archive(&(0..300_u32).map(|n| Block::raw(n.to_string()).cid).collect::<Vec<_>>(), &[]), ErrorKind::TooLarge),
+        (
+            "too many roots",
+            archive(&(0..300_u32).map(|n| Block::raw(n.to_string()).cid).collect::<Vec<_>>(), &[]),
+            ErrorKind::TooLarge,
+        ),
         ("dag-cbor", archive(&[cbor.cid], &[cbor]), ErrorKind::Unsupported),
         ("a name that is its own block", archive(&[inline], &[]), ErrorKind::Unsupported),
         ("a symbolic link", archive(&[link.cid], &[link]), ErrorKind::InvalidInput),
-        ("a part of another length", archive(&[told(&leaf, 7).cid], &[told(&leaf, 7), leaf.clone()]), ErrorKind::Integrity),
+        (
+            "a part of another length",
+            archive(&[told(&leaf, 7).cid], &[told(&leaf, 7), leaf.clone()]),
+            ErrorKind::Integrity,
+        ),
         ("a bomb", archive(&[bomb.cid], &bombs), ErrorKind::TooLarge),
     ];
     let missing = (0..all.len()).map(|n| ("a block is missing", without(n), ErrorKind::Integrity));

@@ -75,6 +75,6 @@ pub(super) async fn c18_what_is_whole_is_counted_whole(subject: &Subject) -> Out
     ensure!(found.status == Status::Stored, "all of it is there, but its status is {:?}", found.status);
     let is_all = found.present.is_none_or(|present| content.len() <= present);
     ensure!(is_all, "of {} bytes {:?} are said to be there", content.len(), found.present);
-    let absent = subject.at("counted/never", &subject.content("never counted", 1000))?;
+    let absent = subject.at("never/counted", &subject.content("never counted", 1000))?;
     must_fail("stat", subject.backend().stat(&absent, &count).await, &[ErrorKind::NotFound]).map(drop)
 }

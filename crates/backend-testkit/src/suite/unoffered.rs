@@ -63,7 +63,11 @@ pub(super) async fn c05_options_that_are_not_offered_say_so(subject: &Subject) -
         must_fail("a block", subject.backend().get(&at, &GetOptions::block()).await, UNSUPPORTED)?;
     }
     if offers.stat && !offers.link {
-        must_fail("a link", subject.backend().stat(&at, &StatOptions { link: true, ..StatOptions::default() }).await, UNSUPPORTED)?;
+        must_fail(
+            "a link",
+            subject.backend().stat(&at, &StatOptions { link: true, ..StatOptions::default() }).await,
+            UNSUPPORTED,
+        )?;
     }
     if offers.stat && !offers.versions {
         let at = at.clone().with_version(tag());

@@ -78,13 +78,7 @@ async fn root(manager: &Manager, what: &str) -> Result<Cid, Error> {
     }
 }
 
-async fn import(
-    manager: &Manager,
-    file: &Path,
-    name: Option<String>,
-    to: Vec<String>,
-    output: &Output,
-) -> Outcome {
+async fn import(manager: &Manager, file: &Path, name: Option<String>, to: Vec<String>, output: &Output) -> Outcome {
     let activity = Activity::default();
     let request = AddRequest { to, activity: activity.clone(), ..AddRequest::default() };
     let reading = manager.archive(add::input(file), &request);
