@@ -104,7 +104,7 @@ fn remove(path: &std::path::Path) -> Result<()> {
 
 type Row = fn(&Stage) -> Result<Vec<Line>>;
 
-const ROWS: [(&str, Row); 13] = [
+const ROWS: [(&str, Row); 14] = [
     ("import", criterion::import),
     ("layers", criterion::layers),
     ("manager", criterion::manager),

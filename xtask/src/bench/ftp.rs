@@ -1,8 +1,8 @@
 //! FTP beside lftp and rclone on one vsftpd: measured by an example of the leaf, which prints a line of JSON for each comparison.
 
-use super::s3::parsed;
+use super::s3::compared;
 use super::{Line, Stage};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::{run, services};
 
 pub(super) fn rows(stage: &Stage) -> Result<Vec<Line>> {
@@ -11,10 +11,6 @@ pub(super) fn rows(stage: &Stage) -> Result<Vec<Line>> {
     }
     let mut peers = run::cargo();
     peers.current_dir(stage.tree.root()).args(["run", "--quiet", "--release", "--locked", "-p", "backend-ftp"]);
-    let said = run::answer(peers.args(["--features", "real-servers", "--example", "peers"]))?;
-    let lines: Result<Vec<Line>> = said.lines().map(parsed).collect();
-    match lines {
-        Ok(lines) if lines.is_empty() => Err(Failure::new("the peers of FTP compared nothing")),
-        lines => lines,
-    }
+    peers.args(["--features", "real-servers", "--example", "peers"]);
+    compared(&run::answer(&mut peers)?)
 }

@@ -38,7 +38,7 @@ pub(super) fn compared(said: &str) -> Result<Vec<Line>> {
 }
 
 /// One line of what a program that compares has said.
-pub(super) fn parsed(text: &str) -> Result<Line> {
+fn parsed(text: &str) -> Result<Line> {
     let it: Compared =
         serde_json::from_str(text).map_err(|err| Failure::new(format!("a comparison said {text:?}: {err}")))?;
     let wanted = match (it.at_least, it.at_most) {
