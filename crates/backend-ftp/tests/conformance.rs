@@ -7,11 +7,13 @@ use backend_testkit::ftp::FtpServer;
 use backend_testkit::{CANARY, Fixture};
 use common::{fixture_of, plain};
 
+/// With few connections the same commands come one after the other: a folder of thousands shows nothing more there.
 async fn fixture_with(max_connections: u32) -> Fixture {
     let server = FtpServer::start().await.unwrap();
     let mut connection = plain(server.port());
     connection["max_connections"] = max_connections.into();
-    fixture_of(connection, "suite", CANARY).keep(server)
+    let fixture = fixture_of(connection, "suite", CANARY).keep(server);
+    if max_connections < 8 { fixture.small() } else { fixture }
 }
 
 mod many {

@@ -170,8 +170,11 @@ impl Control {
     /// Gives the file its name. Where the server does not rename over a file, that one is removed first, and for a moment nothing is there.
     async fn publish(&mut self, temp: &str, path: &str) -> Result<()> {
         let mut last = None;
-        for _ in 0..MAX_ATTEMPTS {
-            self.make_parents(path).await?;
+        for n_before in 0..MAX_ATTEMPTS {
+            // The folder is there as a rule, and looking at it is dear: some servers read all of it before they enter it.
+            if 0 < n_before {
+                self.make_parents(path).await?;
+            }
             let Err(refusal) = self.rename(temp, path).await? else { return Ok(()) };
             match self.look(path).await? {
                 Seen::Folder => return Err(Error::new(ErrorKind::AlreadyExists, "a folder came to stand there")),

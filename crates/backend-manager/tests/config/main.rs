@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panic")]
 
 // What a plan says depends on what is linked: these two always are, whatever the features.
+use backend_ftp as _;
 use backend_ipfs as _;
 use backend_s3 as _;
+use backend_sshfs as _;
 
 mod common;
 mod files;

@@ -186,29 +186,30 @@ impl Pool {
     async fn begin(&self) -> Result<Session> {
         // Each turn either ends or fills a connection; there are never more connections than sessions.
         for _ in 0..=(READS + WRITES) as usize + SHORT {
-            let slot = match self.slot() {
-                Some(slot) => slot,
-                None => self.connected().await?,
+            let (slot, is_old) = match self.slot() {
+                Some(slot) => (slot, true),
+                None => (self.connected().await?, false),
             };
-            let host = &self.plan.connection.host;
-            let begun = self.in_time(async {
-                match slot.0.subsystem(host).await? {
-                    None => Ok(Err(slot)),
-                    Some(channel) => {
-                        let known = slot.0.features.get().copied();
-                        Session::begin(Box::new(channel.into_stream()), Some(slot), known).await.map(Ok)
-                    }
-                }
-            });
-            match begun.await?? {
-                Err(slot) => slot.0.is_full(),
-                Ok(mut session) => {
+            let link = slot.0.clone();
+            match self.in_time(self.session_on(slot)).await? {
+                Ok(Err(slot)) => slot.0.is_full(),
+                Ok(Ok(mut session)) => {
                     self.welcome(&mut session).await?;
                     return Ok(session);
                 }
+                // It has ended, and nobody had noticed. Nothing was asked on it yet: another one is made.
+                Err(_) if is_old => self.state().links.retain(|it| !Arc::ptr_eq(it, &link)),
+                Err(err) => return Err(err),
             }
         }
         Err(Error::new(ErrorKind::Unavailable, "the server opens no further session"))
+    }
+
+    /// A session on a connection; the place comes back where the server opens none.
+    async fn session_on(&self, slot: Slot) -> Result<std::result::Result<Session, Slot>> {
+        let Some(channel) = slot.0.subsystem(&self.plan.connection.host).await? else { return Ok(Err(slot)) };
+        let known = slot.0.features.get().copied();
+        Session::begin(Box::new(channel.into_stream()), Some(slot), known).await.map(Ok)
     }
 
     /// The first session on a connection looks whether the store is there.

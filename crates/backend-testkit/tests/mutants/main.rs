@@ -88,6 +88,7 @@ fn mutants() -> Vec<Row> {
         row("c12_a_probe_leaves_nothing_behind", How::ForgetsFacts),
         row("c15_what_add_answered_is_found_again", How::SaysVerified),
         row("c15_what_add_answered_is_found_again", How::SaysSize),
+        row("c18_what_is_whole_is_counted_whole", How::CountsHalf),
         row("c22_the_same_content_again_is_ok", How::AlwaysNew),
         row("c23_another_content_replaces", How::KeepsFirst),
         row("c24_an_id_fits_the_store", How::InventsKey),

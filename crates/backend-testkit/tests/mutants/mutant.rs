@@ -23,7 +23,8 @@ use crate::{adding, kinds, listing, reading};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[rustfmt::skip]
 pub(crate) enum How {
-    AllIsInternal, AlwaysNew, AnyBlock, AnyVersion, AttestsAll, BeginsAgain, BelievesNames, BrokenPlugin, DropsLabels,
+    AllIsInternal, AlwaysNew, AnyBlock, AnyVersion, AttestsAll, BeginsAgain, BelievesNames, BrokenPlugin, CountsHalf,
+    DropsLabels,
     EmptyOutside, ErasesAll, FitsLength, FlattensTrees, FoldsCase, ForgetsCursor, ForgetsFacts, GoesOnAlone, GuessesMedia,
     HealthWrites, HidesLabels, HidesRange, HidesUsage, IgnoresCheckpoint, InventsKey, KeepsFirst, KeepsHalf,
     LeaksBodies, LeaksListings, ListsBilled, ListsDeep, ListsTwice, LogsToken, LooksFirst, MixesParts, MixesWriters,
