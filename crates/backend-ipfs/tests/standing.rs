@@ -72,9 +72,8 @@ async fn a_pin_that_stands_still_is_working_and_goes_on_when_it_is_asked_again()
                 break answer.unwrap();
             }
             assert!(Instant::now() < patience, "{lie:?}: it waits for ever");
-            match progress.bytes() == wanted && kubo.asked().iter().any(|it| it.starts_with("pin/add")) {
-                true => clock.advance(Duration::from_secs(5)),
-                false => {}
+            if progress.bytes() == wanted && kubo.asked().iter().any(|it| it.starts_with("pin/add")) {
+                clock.advance(Duration::from_secs(5));
             }
             tokio::task::yield_now().await;
         };

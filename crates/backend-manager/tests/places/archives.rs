@@ -181,7 +181,7 @@ async fn what_is_no_honest_archive_does_not_come_in() {
         ("a header alone", header(&[root]).to_vec(), ErrorKind::Integrity),
         ("another byte in a leaf", spoilt(whole.len() - 1), ErrorKind::Integrity),
         ("no root", archive(&[], &all), ErrorKind::InvalidInput),
-        ("a root that is not there", archive(&[leaf.cid], &[link.clone()]), ErrorKind::Integrity),
+        ("a root that is not there", archive(&[leaf.cid], std::slice::from_ref(&link)), ErrorKind::Integrity),
         (
             "too many roots",
             archive(&(0..300_u32).map(|n| Block::raw(n.to_string()).cid).collect::<Vec<_>>(), &[]),
