@@ -25,7 +25,7 @@ impl Terms {
     }
 }
 
-/// What is to be done, in this order. Copies are named by their place in [`Content::copies`], backends by theirs among the places.
+/// What is to be done, in this order. Copies are named by their place in [`Content::copies`](crate::Content::copies), backends by theirs among the places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Bytes go to a backend that has no copy, or only a row; then they are read back, if that is asked.
