@@ -50,11 +50,13 @@ require_ssl_reuse=YES
 ssl_ciphers=HIGH
 ";
 
+/// Each session has a thread with a loop of its own. With one loop for all, an event of a descriptor that was just closed can reach whoever was given its
+/// number next: an upload then ended with 226 and no bytes (our look at the size found it), or a command was never answered, once in some ten thousand.
 const PYFTPDLIB: &str = r#"
 import sys
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
-from pyftpdlib.servers import FTPServer
+from pyftpdlib.servers import ThreadedFTPServer
 port, root, user, password, tls, cert, key = sys.argv[1:]
 class Implicit(TLS_FTPHandler):
     def handle(self):
@@ -69,7 +71,7 @@ if tls != "Plain":
     handler.tls_control_required = handler.tls_data_required = True
 handler.authorizer = DummyAuthorizer()
 handler.authorizer.add_user(user, password, root, perm="elradfmwMT")
-FTPServer(("127.0.0.1", int(port)), handler).serve_forever()
+ThreadedFTPServer(("127.0.0.1", int(port)), handler).serve_forever()
 "#;
 
 /// proftpd by default refuses to write from an offset, and to rename over what is there. It computes digests when it is told to.
