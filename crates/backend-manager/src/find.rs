@@ -135,7 +135,7 @@ impl Manager {
         };
         let at = id.with_handle(row.handle.clone());
         let bad = row.bad_chunks.clone();
-        Ok(Replica { name: member.name.clone(), backend: member.backend, at, how, bad, row: Some(row) })
+        Ok(Replica { name: member.name.clone(), backend: member.backend, at, how, bad, fresh: false, row: Some(row) })
     }
 
     /// What a file is, from its root: size and outboard.

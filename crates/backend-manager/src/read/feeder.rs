@@ -232,6 +232,7 @@ async fn open(replica: &Replica, start: u64, end: u64) -> Result<Body> {
         How::Range => GetOptions::range(start..end),
         How::Whole | How::Block => GetOptions::default(),
     };
+    let opts = GetOptions { fresh: replica.fresh, ..opts };
     let fetched = replica.backend.get(&replica.at, &opts).await?;
     Ok(Body { stream: fetched.body, carry: Bytes::new(), at: fetched.range.start, end: fetched.range.end })
 }
