@@ -11,6 +11,7 @@ mod car;
 pub mod catalog;
 pub mod config;
 pub mod daemon;
+mod desired;
 mod erase;
 mod export;
 mod fault;
@@ -29,7 +30,9 @@ mod naming;
 mod probe;
 mod query;
 mod read;
+mod reconcile;
 mod remove;
+mod stored;
 mod trouble;
 mod verify;
 mod views;
@@ -37,6 +40,7 @@ mod views;
 pub use add::{AddRequest, Existing, Input, Name, Place, name};
 pub use backend_layers::{Lately, SystemClock};
 pub use car::{Archive, ExportedCar};
+pub use desired::{Explained, ExplainedPlace, Finding, PinView, PinWish, PolicyView};
 pub use export::{ExportOptions, Exported};
 pub use get::Reading;
 pub use health::{Drift, HealthView, Level, PowerView, Probing, QuotaView, StateView};
@@ -45,8 +49,13 @@ pub use ipld::profile::{self, Profile};
 pub use ipld::resolve::{Kind, Target};
 pub use learnt::Learnt;
 pub use manager::Manager;
+pub use planner::Limits as BrakeLimits;
 pub use probe::Writes;
 pub use read::{ReadReport, Trouble};
+pub use reconcile::{
+    Braked, Deed, Done, Failed, Listener, Mode, PlannedStep, Reconcile, Reconciled, Release, Remaining, Report, Scrub,
+    Scrubbed, Told,
+};
 pub use views::{
     Activity, BadChunk, ContentKind, DirectoryEntry, Known, Listed, Receipt, Removed, RemovedCopies, ReplicaReceipt,
     ReplicaState, ReplicaView, Safety, Tested, Verified,

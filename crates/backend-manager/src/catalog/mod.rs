@@ -6,8 +6,8 @@
 //!
 //! Desired state: [`contents`], [`aliases`], [`blocks`] (the outboard), [`links`], [`pins`], [`policies`], [`names`]. Seen state: [`backends`],
 //! [`facts`], [`health`],
-//! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]. The catalog itself: [`meta`], [`process`] (who is alive), [`leases`] (who
-//! does which chore), [`invariants`].
+//! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]. Both at once, for planning: [`survey`]. The catalog itself: [`meta`],
+//! [`process`] (who is alive), [`leases`] (who does which chore), [`invariants`].
 //!
 //! Nothing answers more than [`PAGE_MAX`] rows: longer answers are asked for page by page, by key.
 
@@ -35,6 +35,7 @@ mod readers;
 pub mod replicas;
 pub mod schema;
 mod sql;
+pub mod survey;
 mod time;
 pub mod traffic;
 pub mod transfers;

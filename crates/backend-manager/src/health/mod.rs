@@ -40,6 +40,17 @@ impl Fleet {
         (reads, writes)
     }
 
+    /// A store did not show that it is the one that the catalog knows: since when that is so, in seconds since 1970. Failures of the service itself were
+    /// heard when they happened; whose store it is, only the manager knows.
+    pub(crate) fn stranger(&self, member: &Member, err: &Error) -> u64 {
+        if err.kind() == ErrorKind::InvalidConfig {
+            member.watch.heard(Side::Reads, Some(err.kind()));
+        }
+        let now = member.watch.now();
+        let since = member.watch.breaker.circuit(Side::Reads, now).shut().map_or(now, |shut| shut.since);
+        u64::try_from(since.millis() / 1000).unwrap_or_default()
+    }
+
     /// Lets a write through, or the one that tries whether writing works again.
     ///
     /// # Errors
