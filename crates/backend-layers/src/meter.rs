@@ -196,7 +196,7 @@ impl Meter {
 
     fn outcome(&self, verb: Verb, now: Duration, failure: Option<ErrorKind>) {
         let Some(side) = Side::of(verb) else { return };
-        lock(&self.windows[side as usize]).outcome(now, failure.is_none());
+        lock(&self.windows[side as usize]).outcome(now, failure);
         if let Some(listener) = &self.listener {
             listener.outcome(side, failure);
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backend_core::{Addressing, Backend, Clock, Error, ErrorKind, Exposure, Facts, Power, Result, Role};
+use backend_core::{Addressing, Backend, Clock, Error, ErrorKind, Facts, Power, Result};
 use backend_layers::{Gates, Meter, Observed, Operational, Stacks};
 use tokio::sync::OnceCell;
 
@@ -248,7 +248,7 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         for member in self.members() {
-            member.watch.post(member.meter.sent(), member.meter.received());
+            member.watch.farewell(&member.meter);
         }
     }
 }

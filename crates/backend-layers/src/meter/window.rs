@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use backend_core::ErrorKind;
+
 use super::histogram::{BUCKETS, place, quantile};
 
 /// A window is so many slots long, each of so many seconds.
@@ -33,11 +35,12 @@ struct Slot {
 pub(super) struct Window([Slot; SLOTS]);
 
 impl Window {
-    pub(super) fn outcome(&mut self, now: Duration, works: bool) {
+    /// `None`: it worked.
+    pub(super) fn outcome(&mut self, now: Duration, failure: Option<ErrorKind>) {
         let slot = self.slot(now);
-        match works {
-            true => slot.worked += 1,
-            false => slot.failed += 1,
+        match failure {
+            None => slot.worked += 1,
+            Some(_) => slot.failed += 1,
         }
     }
 
@@ -78,11 +81,11 @@ mod tests {
     #[test]
     fn a_minute_later_nothing_is_left() {
         let mut window = Window::default();
-        let at = Duration::from_secs;
-        window.outcome(at(0), true);
-        window.outcome(at(9), false);
+        let (at, failed) = (Duration::from_secs, Some(ErrorKind::Timeout));
+        window.outcome(at(0), None);
+        window.outcome(at(9), failed);
         window.took(at(9), Duration::from_millis(7));
-        window.outcome(at(30), false);
+        window.outcome(at(30), failed);
         let check = |window: &Window, now, wanted| {
             let lately = window.lately(at(now));
             assert_eq!((lately.worked, lately.failed), wanted, "{now} s");
@@ -92,7 +95,7 @@ mod tests {
         check(&window, 59, (1, 2));
         check(&window, 60, (0, 1));
         check(&window, 90, (0, 0));
-        window.outcome(at(120), true);
+        window.outcome(at(120), None);
         check(&window, 120, (1, 0));
     }
 }

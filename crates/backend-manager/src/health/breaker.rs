@@ -60,7 +60,7 @@ pub(crate) struct Breaker([Mutex<State>; 2]);
 #[derive(Debug, Default)]
 struct State {
     streak: u32,
-    recent: VecDeque<(Timestamp, bool)>,
+    recent: VecDeque<(Timestamp, Option<ErrorKind>)>,
     shut: Option<Shut>,
     /// Somebody tries, until `shut.retry_at`.
     is_tried: bool,
@@ -119,7 +119,7 @@ impl Breaker {
 impl State {
     fn worked(&mut self, now: Timestamp) -> Option<Change> {
         self.streak = 0;
-        self.note(now, true);
+        self.note(now, None);
         let shut = self.shut.take()?;
         *self = Self::default();
         Some(Change::Closed(shut))
@@ -127,7 +127,7 @@ impl State {
 
     fn failed(&mut self, kind: ErrorKind, now: Timestamp) -> Option<Change> {
         self.streak = self.streak.saturating_add(1);
-        self.note(now, false);
+        self.note(now, Some(kind));
         let is_due = self.is_due(now);
         if let Some(shut) = &mut self.shut {
             shut.kind = kind;
@@ -149,17 +149,18 @@ impl State {
         Some(Change::Opened(shut))
     }
 
-    fn note(&mut self, now: Timestamp, works: bool) {
+    fn note(&mut self, now: Timestamp, failure: Option<ErrorKind>) {
         if self.recent.len() == KEPT {
             self.recent.pop_front();
         }
-        self.recent.push_back((now, works));
+        self.recent.push_back((now, failure));
     }
 
     fn is_bad(&self, now: Timestamp) -> bool {
         let from = now.minus(MINUTE);
         let recent = self.recent.iter().filter(|(at, _)| from <= *at && *at <= now);
-        let (all, failed) = recent.fold((0, 0), |(all, failed), (_, works)| (all + 1, failed + usize::from(!works)));
+        let (all, failed) =
+            recent.fold((0, 0), |(all, failed), (_, failure)| (all + 1, failed + failure.iter().count()));
         ENOUGH <= all && all <= failed * 2
     }
 

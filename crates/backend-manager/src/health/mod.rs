@@ -15,6 +15,7 @@ use planner::Serving;
 
 use crate::catalog::health::Shut;
 use crate::fleet::{Fleet, Member};
+use crate::reconcile::seconds;
 use breaker::Circuit;
 
 pub use view::{Drift, HealthView, Level, PowerView, Probing, QuotaView, StateView};
@@ -48,7 +49,7 @@ impl Fleet {
         }
         let now = member.watch.now();
         let since = member.watch.breaker.circuit(Side::Reads, now).shut().map_or(now, |shut| shut.since);
-        u64::try_from(since.millis() / 1000).unwrap_or_default()
+        seconds(since)
     }
 
     /// Lets a write through, or the one that tries whether writing works again.
@@ -88,7 +89,7 @@ fn is_closing(side: Side, kind: ErrorKind) -> bool {
 fn serving(side: Side, shut: &Shut) -> Serving {
     match is_closing(side, shut.kind) {
         true => Serving::Closed,
-        false => Serving::Down(u64::try_from(shut.since.millis() / 1000).unwrap_or_default()),
+        false => Serving::Down(seconds(shut.since)),
     }
 }
 

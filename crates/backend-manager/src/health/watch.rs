@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use backend_core::{Clock, ErrorKind, Result};
-use backend_layers::{Listen, Meter, Side};
+use backend_layers::{Listen, Meter, Side, Verb};
 use rusqlite::Connection;
 
 use super::breaker::{Breaker, Change};
@@ -75,7 +75,7 @@ impl Watch {
 
     /// How long a read takes to answer, as this process or an earlier one has found.
     pub(super) fn latency(&self, meter: &Meter) -> Option<Duration> {
-        meter.observed().count(backend_layers::Verb::Get).latency.or(self.lock().latency)
+        meter.observed().count(Verb::Get).latency.or(self.lock().latency)
     }
 
     /// Writes what was counted, and learns what others have counted and found.
@@ -85,7 +85,7 @@ impl Watch {
     pub(crate) async fn exchange(&self, meter: &Meter) -> Result<()> {
         let Some(number) = self.number.get().copied() else { return Ok(()) };
         let month = Month::of(self.now());
-        let (before, latency) = (self.lock().counted, meter.observed().count(backend_layers::Verb::Get).latency);
+        let (before, latency) = (self.lock().counted, meter.observed().count(Verb::Get).latency);
         let counted = Traffic { sent: meter.sent(), received: meter.received() };
         let more = self.take(counted);
         let work = move |conn: &Connection| {
@@ -126,7 +126,19 @@ impl Watch {
     pub(crate) fn post(&self, sent: u64, received: u64) {
         let Some(number) = self.number.get().copied() else { return };
         let (more, month) = (self.take(Traffic { sent, received }), Month::of(self.now()));
+        if more == Traffic::default() {
+            return;
+        }
         self.tell("the traffic", move |conn| note(conn, number, month, more, None));
+    }
+
+    /// The last words of a process: bytes, and how fast reads are.
+    pub(crate) fn farewell(&self, meter: &Meter) {
+        self.post(meter.sent(), meter.received());
+        let latency = meter.observed().count(Verb::Get).latency;
+        if let (Some(number), Some(latency)) = (self.number.get().copied(), latency) {
+            self.tell("its latency", move |conn| health::put_latency(conn, number, Side::Reads, latency));
+        }
     }
 
     /// What was not written yet; it is taken for written from now on.
