@@ -174,7 +174,7 @@ impl Manager {
             return Ok(Finding::Bad(0, vec![BadChunk { offset: 0, len: 0 }]));
         }
         let there = length(replica).await?;
-        let (bytes, mut bad) = self.read_back_bytes(stored, replica, size).await?;
+        let (bytes, mut bad) = self.read_back_bytes(stored, replica, (size, there)).await?;
         if let Some(more) = there.and_then(|there| there.checked_sub(size)).filter(|more| 0 < *more) {
             bad.push(BadChunk { offset: size, len: more });
         }
@@ -184,11 +184,16 @@ impl Manager {
         }
     }
 
-    async fn read_back_bytes(&self, stored: &Stored, replica: &Replica, size: u64) -> Result<(u64, Vec<BadChunk>)> {
+    async fn read_back_bytes(
+        &self,
+        stored: &Stored,
+        replica: &Replica,
+        (size, there): (u64, Option<u64>),
+    ) -> Result<(u64, Vec<BadChunk>)> {
         let clean = Replica { bad: Vec::new(), ..replica.clone() };
         let (mut at, mut good, mut bad) = (0, 0, Vec::new());
         loop {
-            let (read, failure) = self.read_on(stored, &clean, at..size).await;
+            let (read, failure) = self.read_on(stored, &clean, at..size, there).await;
             good += read;
             match failure {
                 None => return Ok((good, bad)),
@@ -223,6 +228,7 @@ impl Manager {
         stored: &Stored,
         replica: &Replica,
         range: std::ops::Range<u64>,
+        there: Option<u64>,
     ) -> (u64, Option<(Error, Option<BadChunk>)>) {
         let size = range.end;
         let chunks = naming::chunks(stored.dag.clone(), stored.content.cid, Some(size), range.clone());
@@ -233,7 +239,9 @@ impl Manager {
             match bytes {
                 Ok(bytes) => good += bytes.len() as u64,
                 Err(err) => {
-                    let bad = report.troubles().pop().filter(|it| shows_a_bad_chunk(it.kind));
+                    // Where the store itself says that there are no bytes, no answer of it is a good one.
+                    let is_cut = |it: &read::Trouble| there.is_some_and(|there| there < it.offset + it.len);
+                    let bad = report.troubles().pop().filter(|it| shows_a_bad_chunk(it.kind) || is_cut(it));
                     return (good, Some((err, bad.map(|it| BadChunk { offset: it.offset, len: it.len }))));
                 }
             }

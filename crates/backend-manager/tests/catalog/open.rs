@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use backend_core::ErrorKind;
+use backend_manager::catalog::backends::{self, BackendState, NewBackend};
 use backend_manager::catalog::facts::{self, FactsRow};
-use backend_manager::catalog::{BackendNumber, Catalog, meta, schema};
+use backend_manager::catalog::{BackendNumber, Catalog, Timestamp, meta, schema};
 use rusqlite::Connection;
 
 use crate::bed::{Bed, NOW, content};

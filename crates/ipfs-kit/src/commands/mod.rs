@@ -7,9 +7,13 @@ mod describe;
 mod get;
 mod health;
 mod import;
+mod keep;
 mod look;
 mod papers;
+mod pin;
+mod policy;
 mod remove;
+mod report;
 mod run;
 mod verify;
 
@@ -38,8 +42,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Import { folder, dry_run } => import::run(&folder, dry_run, home, output),
         Command::Car(command) => block_on(async { car::run(&open(home)?, command, output).await }),
         Command::Cid { path, import } => block_on(add::cid(&path, &import, output)),
-        Command::Add { paths, name, to, place, import } => {
-            let request = add::Wanted { paths, name, to, place, import };
+        Command::Add { paths, name, to, keep, place, import } => {
+            let request = add::Wanted { paths, name, to, keep, place, import };
             block_on(async { add::run(&open(home)?, request, output).await })
         }
         Command::Get { what, output: to, force } => {
@@ -62,6 +66,11 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Run { listen } => {
             serve(|stop| async move { run::run(open(home)?, listen.as_deref(), stop, output).await })
         }
+        Command::Policy(command) => block_on(async { policy::run(&open(home)?, command, output).await }),
+        Command::Pin(command) => block_on(async { pin::run(&open(home)?, command, output).await }),
+        Command::Reconcile(args) => block_on(async { keep::reconcile(&open(home)?, args, output).await }),
+        Command::Scrub(args) => block_on(async { keep::scrub(&open(home)?, args, output).await }),
+        Command::Report(args) => block_on(async { report::run(&open(home)?, args, output).await }),
         Command::Verify { what } => block_on(async { verify::run(&open(home)?, what.as_deref(), output).await }),
     }
 }
