@@ -37,6 +37,7 @@ impl Manager {
         let replica = |member: Member| Replica {
             name: member.name,
             backend: member.backend,
+            hasty: member.hasty,
             at: Locator::new(*cid),
             how: How::Block,
             bad: Vec::new(),
