@@ -17,6 +17,7 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: false,
     resume: true,
     if_absent: true,
     // Version 3 has times in whole seconds and no numbers of files: nothing changes whenever the bytes do.
