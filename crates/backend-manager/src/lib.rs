@@ -28,6 +28,7 @@ mod probe;
 mod query;
 mod read;
 mod remove;
+mod repair;
 mod trouble;
 mod verify;
 mod views;
@@ -44,6 +45,7 @@ pub use learnt::Learnt;
 pub use manager::Manager;
 pub use probe::Writes;
 pub use read::{ReadReport, Trouble};
+pub use repair::Repaired;
 pub use views::{
     Activity, BadChunk, ContentKind, DirectoryEntry, Known, Listed, Receipt, Removed, RemovedCopies, ReplicaReceipt,
     ReplicaState, ReplicaView, Safety, Tested, Verified,

@@ -1,13 +1,13 @@
 //! A batch of named contents on all targets: the life of their replicas from intent to evidence.
 
-use backend_core::{Content, Effect, Error, Evidence, Key, Metadata, Next, Progress, Result, Status};
+use backend_core::{Condition, Content, Effect, Error, Evidence, Key, Metadata, Next, Progress, Result, Status};
 use futures::stream::{self, StreamExt};
 use ipld::profile::Profile;
 use rusqlite::Connection;
 
 use super::Existing;
 use super::intent::{self, Todo};
-use super::place::Job;
+use super::place::{Job, Parts};
 use crate::catalog::replicas::{self, Moved, ReplicaAt, Sidecar, Stored};
 use crate::catalog::{Catalog, ContentNumber, transfers};
 use crate::fault;
@@ -50,7 +50,7 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
-    pub(super) fn found(meta: Metadata) -> Self {
+    pub(crate) fn found(meta: Metadata) -> Self {
         Self { meta, sidecar: None }
     }
 }
@@ -80,14 +80,14 @@ impl Manager {
             .flat_map(|(item, number)| members.iter().map(move |member| (item, *number, member)))
             .collect();
         let todos = intent::intend(self.catalog(), self.process(), &pairs).await?;
-        let mut leases = Leases::of(self.catalog(), &todos);
+        let leases = Leases::of(self.catalog(), &todos);
         let work =
             todos.into_iter().zip(&pairs).map(|(todo, (item, _, member))| self.carry_out(todo, item, member, progress));
         let outcomes: Vec<Outcome> = stream::iter(work).buffered(UPLOADS).collect().await;
         fault::point("before-evidence");
         let mut receipts =
             self.record(outcomes, pairs.iter().map(|(.., member)| member.name.clone()).collect()).await?.into_iter();
-        leases.held.clear();
+        leases.over();
         fault::point("after-evidence");
         let receipts = items.iter().map(|_| receipts.by_ref().take(members.len()).collect()).collect();
         Ok(Batch { numbers, receipts })
@@ -98,7 +98,12 @@ impl Manager {
             Todo::No(err) => Outcome::Refused(err),
             Todo::There(row) => Outcome::There(row.state, row.evidence),
             Todo::Upload { at, look_first, mend, overwrites } => {
-                let job = Job { member, item, at: at.clone(), look_first, mend, catalog: self.catalog(), progress };
+                let condition = match item.existing {
+                    Existing::Keep if item.key.is_some() => Condition::IfAbsent,
+                    _ => Condition::Always,
+                };
+                let (place, parts, catalog) = (at.clone(), Parts::Both, self.catalog());
+                let job = Job { member, item, at: place, look_first, mend, parts, condition, catalog, progress };
                 Outcome::Tried(at, overwrites, Box::pin(job.run()).await.map(Box::new))
             }
         }
@@ -116,7 +121,7 @@ impl Manager {
 
 /// The rows of uploads that are under way. Dropped before their outcome is recorded, they are left to whoever looks next: nobody waits for an upload
 /// whose future is gone.
-struct Leases {
+pub(crate) struct Leases {
     catalog: Catalog,
     held: Vec<ReplicaAt>,
 }
@@ -128,6 +133,16 @@ impl Leases {
             _ => None,
         });
         Self { catalog: catalog.clone(), held: held.collect() }
+    }
+
+    /// Of one upload.
+    pub(crate) fn one(catalog: &Catalog, at: &ReplicaAt) -> Self {
+        Self { catalog: catalog.clone(), held: vec![at.clone()] }
+    }
+
+    /// Its outcome is on record.
+    pub(crate) fn over(mut self) {
+        self.held.clear();
     }
 }
 
@@ -175,7 +190,7 @@ fn receipt(conn: &Connection, outcome: Outcome, backend: String) -> Result<Repli
 }
 
 /// Uploading → present, or accepted where the service is not done.
-fn keep(conn: &Connection, at: &ReplicaAt, placed: &Placed) -> Result<Option<ReplicaState>> {
+pub(crate) fn keep(conn: &Connection, at: &ReplicaAt, placed: &Placed) -> Result<Option<ReplicaState>> {
     let (meta, now) = (&placed.meta, crate::manager::now());
     if matches!(meta.status, Status::Queued | Status::Working) {
         let due = match meta.next {
@@ -213,7 +228,7 @@ fn keep(conn: &Connection, at: &ReplicaAt, placed: &Placed) -> Result<Option<Rep
 }
 
 /// Without effect: planned, for whoever tries later. Unknown: it stays uploading, by nobody, until somebody looks.
-fn give_up(conn: &Connection, at: &ReplicaAt, err: &Error) -> Result<Option<ReplicaState>> {
+pub(crate) fn give_up(conn: &Connection, at: &ReplicaAt, err: &Error) -> Result<Option<ReplicaState>> {
     let now = crate::manager::now();
     let (moved, state) = match err.effect() {
         Effect::Unknown => (replicas::unknown(conn, at, err.message(), now)?, ReplicaState::Uploading),
