@@ -76,7 +76,7 @@ impl Files {
 
     fn version(&self) -> Bytes {
         let answer = Answer::new(2, 3);
-        let extensions: [(&[u8], &[u8]); 5] = [
+        let extensions: [(&[u8], &[u8]); 6] = [
             (b"posix-rename@openssh.com", b"1"),
             (b"hardlink@openssh.com", b"1"),
             (b"fsync@openssh.com", b"1"),
