@@ -36,12 +36,6 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Whether copies here are replicas of private content.
-    pub(crate) fn is_private_store(&self) -> bool {
-        let info = self.backend.info();
-        info.role == Role::Store && info.exposure == Exposure::Private && info.offers.add
-    }
-
     pub(crate) fn addressing(&self) -> Addressing {
         self.backend.info().addressing
     }

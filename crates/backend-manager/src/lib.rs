@@ -10,6 +10,7 @@ mod add;
 mod car;
 pub mod catalog;
 pub mod config;
+mod desired;
 mod erase;
 mod export;
 mod fault;
@@ -27,8 +28,11 @@ mod naming;
 mod probe;
 mod query;
 mod read;
+mod reconcile;
 mod remove;
 mod repair;
+mod serving;
+mod stored;
 mod trouble;
 mod verify;
 mod views;
@@ -36,6 +40,7 @@ mod views;
 pub use add::{AddRequest, Existing, Input, Name, Place, name};
 pub use backend_layers::SystemClock;
 pub use car::{Archive, ExportedCar};
+pub use desired::{Explained, ExplainedPlace, Finding, PinView, PinWish, PolicyView};
 pub use export::{ExportOptions, Exported};
 pub use get::Reading;
 pub use ipld::Cid;
@@ -43,9 +48,14 @@ pub use ipld::profile::{self, Profile};
 pub use ipld::resolve::{Kind, Target};
 pub use learnt::Learnt;
 pub use manager::Manager;
+pub use planner::Limits as BrakeLimits;
 pub use probe::Writes;
 pub use read::{ReadReport, Trouble};
 pub use repair::Repaired;
+pub use reconcile::{
+    Braked, Deed, Done, Failed, Listener, Mode, PlannedStep, Reconcile, Reconciled, Release, Remaining, Report, Scrub,
+    Scrubbed, Told,
+};
 pub use views::{
     Activity, BadChunk, ContentKind, DirectoryEntry, Known, Listed, Receipt, Removed, RemovedCopies, ReplicaReceipt,
     ReplicaState, ReplicaView, Safety, Tested, Verified,

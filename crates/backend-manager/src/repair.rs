@@ -6,12 +6,12 @@
 mod damage;
 mod source;
 
-use backend_core::{Condition, Error, ErrorKind, Evidence, Key, Reads, Result};
+use backend_core::{Addressing, Condition, Error, ErrorKind, Evidence, Key, Reads, Result};
 use ipld::Cid;
 use rusqlite::Connection;
 
 use crate::add::{self, Existing, Item, Leases, Parts, Placed, Sending};
-use crate::catalog::contents::ContentRow;
+use crate::catalog::contents::{ContentKind, ContentRow};
 use crate::catalog::events::{self, Event, Verb};
 use crate::catalog::replicas::{self, BadChunk, Intended, Intent, ReplicaAt, ReplicaRow, ReplicaState, Seen};
 use crate::fault;
@@ -59,11 +59,11 @@ impl Manager {
     ///
     /// # Errors
     /// `Integrity` when no copy has good bytes for what is wrong: the row is as it was, and nothing of the copy is worse. `Precondition` when the row has
-    /// moved since it was read, is in no state to be mended, or somebody else wrote under the user's key since. `Unavailable` while another process is at it;
-    /// `Unsupported` for a folder on a store of CIDs, and for a file within one. What the backend answers.
+    /// moved since it was read, is in no state to be mended, or somebody else wrote under the user's key since. `Unavailable` while another process is at it.
+    /// What the backend answers.
     pub async fn repair(&self, content: &ContentRow, row: &ReplicaRow) -> Result<Repaired> {
         admit(row)?;
-        let member = self.fleet().member(&row.backend_name).await?;
+        let member = self.fleet().writable(&row.backend_name).await?;
         member.recognise(self.catalog(), &**self.fleet().clock()).await?;
         let stored = self.stored(*content).await?;
         let replica = self.replica(row.clone(), content).await?;
@@ -73,9 +73,6 @@ impl Manager {
 }
 
 fn admit(row: &ReplicaRow) -> Result<()> {
-    if layout::folder_of(&row.replica.key).is_some() {
-        return Err(Error::new(ErrorKind::Unsupported, "a file within a folder is mended with its folder"));
-    }
     let is_gone = row.state == ReplicaState::Missing
         || (row.state == ReplicaState::Uploading && row.origin == ReplicaState::Missing);
     match row.is_wrong() || is_gone {
@@ -151,6 +148,11 @@ impl Repair<'_> {
         }
     }
 
+    /// Whether it lies in a folder that a store of CIDs holds as one: it has a row of its own, and no name.
+    fn is_within(&self) -> bool {
+        self.member.addressing() == Addressing::Cid && layout::folder_of(&self.row.replica.key).is_some()
+    }
+
     async fn send(&self, source: &Source, damage: &Damage, at: &ReplicaAt) -> Result<Placed> {
         let parts = match (&damage.extent, damage.beside) {
             (Extent::Nothing(meta), Beside::Good) => return Ok(Placed::found((**meta).clone())),
@@ -158,9 +160,14 @@ impl Repair<'_> {
             (_, Beside::Good) => Parts::Content,
             (_, Beside::Wrong) => Parts::Both,
         };
-        let key = match self.row.replica.key.is_empty() {
+        let key = match self.row.replica.key.is_empty() || self.is_within() {
             true => None,
             false => Some(Key::new(self.row.replica.key.clone())?),
+        };
+        let is_folder = self.content.content.kind == ContentKind::Directory;
+        let whole = match is_folder && self.member.addressing() == Addressing::Cid {
+            true => Some(self.manager.whole_of(&self.stored, self.content.number).await?),
+            false => None,
         };
         let profile = ipld::profile::by_id(self.content.content.profile).unwrap_or(ipld::profile::UNIXFS_V1_2025);
         let item = Item {
@@ -168,7 +175,7 @@ impl Repair<'_> {
             kind: self.content.content.kind,
             profile,
             key,
-            whole: None,
+            whole,
             existing: Existing::Replace,
             name: None,
         };
@@ -190,7 +197,7 @@ impl Repair<'_> {
     fn condition(&self, damage: &Damage) -> Condition {
         let offers = self.member.backend.info().offers;
         match &damage.etag {
-            _ if self.row.replica.key.is_empty() => Condition::Always,
+            _ if self.row.replica.key.is_empty() || self.is_within() => Condition::Always,
             Some(etag) if offers.if_match => Condition::IfMatch(etag.clone()),
             None if offers.if_absent && damage.is_gone => Condition::IfAbsent,
             _ => Condition::Always,
@@ -295,7 +302,8 @@ impl Repair<'_> {
 }
 
 fn repaired(conn: &Connection, cid: Cid, row: &ReplicaRow) -> Result<()> {
+    let body = serde_json::json!({ "state": "present", "evidence": row.evidence.as_str() });
     let backend = Some(row.backend_name.clone());
-    events::append(conn, &Event { at: now(), verb: Verb::Repaired, cid: Some(cid), backend, body: "{}".to_owned() })
+    events::append(conn, &Event { at: now(), verb: Verb::Repaired, cid: Some(cid), backend, body: body.to_string() })
         .map(drop)
 }

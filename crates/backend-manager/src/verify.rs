@@ -17,6 +17,7 @@ use crate::naming;
 use crate::query::believable;
 use crate::read::{self, Ask, How, ReadReport, Replica};
 use crate::views::Verified;
+use finding::tell;
 pub(crate) use finding::{Finding, enact};
 
 /// Contents of one page.
@@ -100,6 +101,19 @@ impl Manager {
         Ok(verdicts)
     }
 
+    /// Verifies one copy.
+    ///
+    /// # Errors
+    /// What the catalog answers, and why the copy could not be looked at.
+    pub(crate) async fn verify_row(&self, content: &ContentRow, row: &ReplicaRow) -> Result<Verified> {
+        let stored = self.holding(&content.content.cid).await?;
+        let is_row = |it: &&Replica| it.row.as_ref().is_some_and(|it| it.replica == row.replica);
+        match stored.replicas.iter().find(is_row).cloned() {
+            Some(replica) => self.verify_replica(&stored, replica, row).await,
+            None => self.verify_absent(content, row.clone()).await,
+        }
+    }
+
     /// A copy whose backend cannot be opened, or that is missing: nothing was looked at.
     async fn verify_absent(&self, content: &ContentRow, row: ReplicaRow) -> Result<Verified> {
         let error = match row.state {
@@ -139,7 +153,8 @@ impl Manager {
             other => other?,
         };
         let proof = member.backend.info().reads == Reads::Own;
-        let (state, evidence) = self.judge(row, &finding, proof).await?;
+        let cid = stored.content.cid;
+        let (state, evidence) = self.judge(row, &finding, (proof, cid)).await?;
         let (bytes, bad_chunks) = match finding {
             Finding::Good(bytes) => (bytes, Vec::new()),
             Finding::Bad(bytes, bad) => (bytes, bad),
@@ -276,12 +291,18 @@ impl Manager {
         Ok((bytes, Vec::new()))
     }
 
-    async fn judge(&self, row: &ReplicaRow, finding: &Finding, proof: bool) -> Result<(ReplicaState, Evidence)> {
+    async fn judge(
+        &self,
+        row: &ReplicaRow,
+        finding: &Finding,
+        (proof, cid): (bool, Cid),
+    ) -> Result<(ReplicaState, Evidence)> {
         let (id, finding, evidence) = (row.replica.clone(), finding.clone(), row.evidence);
         self.catalog()
             .write(move |conn| {
                 let Some(row) = replicas::find(conn, &id)? else { return Ok((ReplicaState::Missing, evidence)) };
                 enact(conn, &row, &finding, proof)?;
+                tell(conn, &row, &finding, cid)?;
                 let after = replicas::find(conn, &id)?;
                 Ok(after.map_or((ReplicaState::Missing, evidence), |row| (row.state, row.evidence)))
             })

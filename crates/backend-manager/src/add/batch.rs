@@ -2,12 +2,14 @@
 
 use backend_core::{Condition, Content, Effect, Error, Evidence, Key, Metadata, Next, Progress, Result, Status};
 use futures::stream::{self, StreamExt};
+use ipld::Cid;
 use ipld::profile::Profile;
 use rusqlite::Connection;
 
 use super::Existing;
 use super::intent::{self, Todo};
 use super::place::{Job, Parts};
+use crate::catalog::events::{self, Event, Verb};
 use crate::catalog::replicas::{self, Moved, ReplicaAt, Sidecar, Stored};
 use crate::catalog::{Catalog, ContentNumber, transfers};
 use crate::fault;
@@ -55,6 +57,9 @@ impl Placed {
     }
 }
 
+/// What goes where.
+type Pair<'a> = (&'a Item, ContentNumber, &'a Member);
+
 /// Receipts, item by item, member by member.
 pub(crate) struct Batch {
     pub(crate) numbers: Vec<ContentNumber>,
@@ -74,23 +79,48 @@ impl Manager {
         progress: &Progress,
     ) -> Result<Batch> {
         let numbers = intent::enter(self.catalog(), items, owner).await?;
-        let pairs: Vec<(&Item, ContentNumber, &Member)> = items
+        let pairs: Vec<Pair<'_>> = items
             .iter()
             .zip(&numbers)
             .flat_map(|(item, number)| members.iter().map(move |member| (item, *number, member)))
             .collect();
-        let todos = intent::intend(self.catalog(), self.process(), &pairs).await?;
-        let leases = Leases::of(self.catalog(), &todos);
-        let work =
-            todos.into_iter().zip(&pairs).map(|(todo, (item, _, member))| self.carry_out(todo, item, member, progress));
-        let outcomes: Vec<Outcome> = stream::iter(work).buffered(UPLOADS).collect().await;
-        fault::point("before-evidence");
-        let mut receipts =
-            self.record(outcomes, pairs.iter().map(|(.., member)| member.name.clone()).collect()).await?.into_iter();
-        leases.over();
-        fault::point("after-evidence");
+        let mut receipts = self.send_all(&pairs, progress, None).await?.into_iter();
         let receipts = items.iter().map(|_| receipts.by_ref().take(members.len()).collect()).collect();
         Ok(Batch { numbers, receipts })
+    }
+
+    /// Makes a copy of what the catalog knows, on one backend; `verb` tells it among the events.
+    ///
+    /// # Errors
+    /// What the catalog answers. What the backend answers is in the receipt.
+    pub(crate) async fn send(
+        &self,
+        item: &Item,
+        number: ContentNumber,
+        member: &Member,
+        (verb, progress): (Verb, &Progress),
+    ) -> Result<ReplicaReceipt> {
+        let mut receipts = self.send_all(&[(item, number, member)], progress, Some(verb)).await?;
+        receipts.pop().ok_or_else(|| Error::new(backend_core::ErrorKind::Internal, "an upload came to nothing"))
+    }
+
+    async fn send_all(
+        &self,
+        pairs: &[Pair<'_>],
+        progress: &Progress,
+        verb: Option<Verb>,
+    ) -> Result<Vec<ReplicaReceipt>> {
+        let todos = intent::intend(self.catalog(), self.process(), pairs).await?;
+        let leases = Leases::of(self.catalog(), &todos);
+        let work =
+            todos.into_iter().zip(pairs).map(|(todo, (item, _, member))| self.carry_out(todo, item, member, progress));
+        let outcomes: Vec<Outcome> = stream::iter(work).buffered(UPLOADS).collect().await;
+        fault::point("before-evidence");
+        let told = pairs.iter().map(|(item, _, member)| (*item.content.cid(), member.name.clone())).collect();
+        let receipts = self.record(outcomes, told, verb).await?;
+        leases.over();
+        fault::point("after-evidence");
+        Ok(receipts)
     }
 
     async fn carry_out(&self, todo: Todo, item: &Item, member: &Member, progress: &Progress) -> Outcome {
@@ -110,9 +140,21 @@ impl Manager {
     }
 
     /// One transaction for the evidence of all.
-    async fn record(&self, outcomes: Vec<Outcome>, names: Vec<String>) -> Result<Vec<ReplicaReceipt>> {
+    async fn record(
+        &self,
+        outcomes: Vec<Outcome>,
+        pairs: Vec<(Cid, String)>,
+        verb: Option<Verb>,
+    ) -> Result<Vec<ReplicaReceipt>> {
         let work = move |conn: &Connection| {
-            let all = outcomes.into_iter().zip(names).map(|(outcome, name)| receipt(conn, outcome, name));
+            let all = outcomes.into_iter().zip(pairs).map(|(outcome, (cid, name))| {
+                let sent = matches!(outcome, Outcome::Tried(..));
+                let receipt = receipt(conn, outcome, name)?;
+                match verb.filter(|_| sent && receipt.state == Some(ReplicaState::Present)) {
+                    Some(verb) => tell(conn, verb, cid, &receipt).map(|()| receipt),
+                    None => Ok(receipt),
+                }
+            });
             all.collect::<Result<Vec<_>>>()
         };
         self.catalog().write(work).await
@@ -159,6 +201,13 @@ impl Drop for Leases {
             tracing::warn!(error = %err, "begun uploads could not be given up");
         }
     }
+}
+
+fn tell(conn: &Connection, verb: Verb, cid: Cid, receipt: &ReplicaReceipt) -> Result<()> {
+    let body = serde_json::json!({ "state": "present", "evidence": receipt.evidence.map(|it| it.as_str()) });
+    let backend = Some(receipt.backend.clone());
+    let event = Event { at: crate::manager::now(), verb, cid: Some(cid), backend, body: body.to_string() };
+    events::append(conn, &event).map(drop)
 }
 
 enum Outcome {

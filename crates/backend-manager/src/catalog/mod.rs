@@ -6,7 +6,7 @@
 //!
 //! Desired state: [`contents`], [`aliases`], [`blocks`] (the outboard), [`links`], [`pins`], [`policies`], [`names`]. Seen state: [`backends`],
 //! [`facts`],
-//! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]. The catalog itself: [`meta`], [`process`] (who is alive), [`invariants`].
+//! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]. Both at once, for planning: [`survey`]. The catalog itself: [`meta`], [`process`] (who is alive), [`invariants`].
 //!
 //! Nothing answers more than [`PAGE_MAX`] rows: longer answers are asked for page by page, by key.
 
@@ -32,6 +32,7 @@ mod readers;
 pub mod replicas;
 pub mod schema;
 mod sql;
+pub mod survey;
 mod time;
 pub mod traffic;
 pub mod transfers;

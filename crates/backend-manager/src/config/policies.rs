@@ -9,6 +9,7 @@ pub const GIBIBYTE: u64 = 1 << 30;
 /// The largest quota: its bytes still fit into the catalog's signed 64 bits.
 const MAX_GIGABYTES: f64 = 8_000_000_000.0;
 const MAX_DAYS: u32 = 36_500;
+const MAX_REPLICAS: u32 = 64;
 
 /// Limits of one backend. A gigabyte is 2^30 bytes. What is not said is not limited.
 ///
@@ -25,9 +26,12 @@ pub struct Policies {
     /// How long content may live there, in days: 1 to 36500.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<u32>,
-    /// Whether content past its retention is removed without asking.
+    /// Whether content past its retention is removed without asking, once enough other copies are proved. Without it, retention only keeps nothing back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_cleanup: Option<bool>,
+    /// How many copies content must have, this one included, that has a copy here: 1 to 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_replicas: Option<u32>,
 }
 
 impl Policies {
@@ -57,6 +61,9 @@ impl Policies {
         }
         if self.retention_days.is_some_and(|days| days == 0 || MAX_DAYS < days) {
             return Err(("retention_days", format!("must be 1 to {MAX_DAYS}; leave it out for no limit")));
+        }
+        if self.min_replicas.is_some_and(|n| n == 0 || MAX_REPLICAS < n) {
+            return Err(("min_replicas", format!("must be 1 to {MAX_REPLICAS}; leave it out for no wish")));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What is wrong with a copy, as far as a cheap look tells: the rest was found when it was read.
 
-use backend_core::{Addressing, ErrorKind, Error, Mend, Metadata, Result, StatOptions};
+use backend_core::{Error, ErrorKind, Mend, Metadata, Result, StatOptions};
 
 use super::Repair;
 use crate::catalog::contents::ContentKind;
@@ -58,7 +58,6 @@ impl Damage {
 
 impl Repair<'_> {
     pub(super) async fn damage(&self) -> Result<Damage> {
-        self.supported()?;
         if !self.row.is_wrong() {
             return Ok(Damage::everything());
         }
@@ -104,24 +103,16 @@ impl Repair<'_> {
     }
 
     async fn meta(&self) -> Result<Metadata> {
-        let offers = self.member.backend.info().offers;
-        match offers.stat {
+        // What lies in a folder has no name to be asked for.
+        match self.member.backend.info().offers.stat && !self.is_within() {
             true => self.member.backend.stat(&self.replica.at, &StatOptions::default()).await,
             false => Ok(Metadata::new(self.replica.at.clone(), backend_core::Evidence::Claimed)),
         }
     }
 
-    fn supported(&self) -> Result<()> {
-        let is_folder = self.content.content.kind == ContentKind::Directory;
-        match is_folder && self.member.addressing() == Addressing::Cid {
-            true => Err(Error::unsupported("mending a folder", &self.member.name)),
-            false => Ok(()),
-        }
-    }
-
     /// Whoever wrote under a user's key since wants that kept: it is no damage, and is not overwritten.
     fn unwritten(&self, meta: &Metadata) -> Result<()> {
-        if self.row.replica.key.is_empty() {
+        if self.row.replica.key.is_empty() || self.is_within() {
             return Ok(());
         }
         let is_ours = match (&self.row.etag, &meta.etag) {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use backend_core::{ByteStream, Content, Dag, Digest, DigestKind, Error, ErrorKind, Open, Result};
+use backend_core::{ByteStream, Content, Dag, DigestKind, Error, ErrorKind, Open, Result};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::catalog::aliases;
 use crate::catalog::contents::{ContentKind, ContentRow};
 use crate::find::Stored;
 use crate::manager::Manager;
-use crate::naming::{Hasher, told_by};
+use crate::naming::{told_by, with_digests};
 use crate::read::ReadReport;
 
 /// A file as its copies have it.
@@ -85,20 +85,13 @@ impl Manager {
         let number = row.number;
         let mut digests = self.catalog().read(move |conn| aliases::of(conn, number)).await?;
         digests.extend(told_by(&cid));
-        let unknown: Vec<_> =
-            needs.iter().copied().filter(|kind| digests.iter().all(|known| known.kind != *kind)).collect();
-        if !unknown.is_empty() && stored.content.kind != ContentKind::Directory {
-            digests.extend(computed(&content, &unknown).await?);
-        }
-        Ok(Source { content: content.with_digests(digests), report, lent })
+        let content = content.with_digests(digests);
+        let missing: Vec<_> = needs.iter().copied().filter(|kind| content.digest(*kind).is_none()).collect();
+        let content = match stored.content.kind {
+            ContentKind::Directory => content,
+            _ => with_digests(content, &missing).await?,
+        };
+        lent.store(0, Ordering::Relaxed);
+        Ok(Source { content, report, lent })
     }
-}
-
-async fn computed(content: &Content, kinds: &[DigestKind]) -> Result<Vec<Digest>> {
-    let mut all = Hasher::all(kinds, content.len())?;
-    let mut body = content.open_all().await?;
-    while let Some(bytes) = body.try_next().await? {
-        all.iter_mut().for_each(|it| it.update(&bytes));
-    }
-    all.into_iter().map(Hasher::finish).collect()
 }

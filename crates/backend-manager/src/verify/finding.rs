@@ -2,7 +2,11 @@
 
 use backend_core::Result;
 
+use crate::catalog::events::{self, Event, Verb};
 use crate::catalog::replicas::{self, BadChunk, Epoch, Moved, ReplicaAt, ReplicaRow, ReplicaState};
+
+/// Bad chunks that an event names; it says how many there are.
+const TOLD: usize = 1000;
 
 /// What a look at one copy came to.
 #[derive(Debug, Clone)]
@@ -53,4 +57,18 @@ pub(crate) fn enact(conn: &rusqlite::Connection, row: &ReplicaRow, finding: &Fin
         }
     }
     Ok(())
+}
+
+/// What is wrong stands among the events; that all is well would fill them.
+pub(super) fn tell(conn: &rusqlite::Connection, row: &ReplicaRow, finding: &Finding, cid: ipld::Cid) -> Result<()> {
+    let (verb, body) = match finding {
+        Finding::Good(_) => return Ok(()),
+        Finding::Missing => (Verb::Missing, serde_json::json!({})),
+        Finding::Bad(_, bad) => {
+            let ranges: Vec<_> = bad.iter().take(TOLD).map(|it| (it.offset, it.len)).collect();
+            (Verb::Corrupt, serde_json::json!({ "bad_chunks": ranges, "n": bad.len() }))
+        }
+    };
+    let (at, backend) = (crate::manager::now(), Some(row.backend_name.clone()));
+    events::append(conn, &Event { at, verb, cid: Some(cid), backend, body: body.to_string() }).map(drop)
 }
