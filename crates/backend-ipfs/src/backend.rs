@@ -162,6 +162,15 @@ impl Ipfs {
         let (cid, write, progress) = (content.cid(), &opts.write, &opts.write.progress);
         let size = (content.shape() == backend_core::Shape::File).then(|| content.len());
         let Some(pinned) = self.node.pinned(cid, None).await? else {
+            let partly = opts.mend.as_ref().filter(|mend| !mend.ranges().is_empty());
+            if let Some(mend) = partly
+                && self.node.is_held(cid).await?
+            {
+                // A file of a folder: it stays what the folder's pin holds.
+                self.node.mend(content, mend, progress).await?;
+                let meta = Metadata::new(ContentId::from(*cid), Evidence::Acknowledged);
+                return Ok(Metadata { size, existed: Some(true), ..meta });
+            }
             self.node.import(content, write.name.as_deref(), progress).await?;
             return Ok(Metadata {
                 size,

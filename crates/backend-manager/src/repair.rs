@@ -11,7 +11,7 @@ use ipld::Cid;
 use rusqlite::Connection;
 
 use crate::add::{self, Existing, Item, Leases, Parts, Placed, Sending};
-use crate::catalog::contents::{ContentKind, ContentRow};
+use crate::catalog::contents::ContentRow;
 use crate::catalog::events::{self, Event, Verb};
 use crate::catalog::replicas::{self, BadChunk, Intended, Intent, ReplicaAt, ReplicaRow, ReplicaState, Seen};
 use crate::fault;
@@ -102,8 +102,7 @@ struct Proof {
 impl Repair<'_> {
     async fn run(&self) -> Result<Repaired> {
         let damage = self.damage().await?;
-        let needs = self.member.backend.info().needs.clone();
-        let source = self.manager.source(self.content, &self.stored, &needs).await?;
+        let source = self.manager.source(self.content, &self.stored, self.member.backend.info()).await?;
         let at = self.begin().await?;
         let lease = Leases::one(self.manager.catalog(), &at);
         fault::point("repair-begun");
@@ -113,7 +112,8 @@ impl Repair<'_> {
             Ok(placed) => {
                 let proof = self.proved(&damage, &placed).await;
                 fault::point("repair-proved");
-                self.record(at, placed, &proof).await.map(|row| self.told(&damage, &source, row, proof))
+                let row = self.record(at, placed, &proof).await?;
+                Ok(self.told(&damage, &source, row, proof))
             }
             Err(err) => self.give_up(at, &err).await.and(Err(err)),
         };
@@ -164,18 +164,13 @@ impl Repair<'_> {
             true => None,
             false => Some(Key::new(self.row.replica.key.clone())?),
         };
-        let is_folder = self.content.content.kind == ContentKind::Directory;
-        let whole = match is_folder && self.member.addressing() == Addressing::Cid {
-            true => Some(self.manager.whole_of(&self.stored, self.content.number).await?),
-            false => None,
-        };
         let profile = ipld::profile::by_id(self.content.content.profile).unwrap_or(ipld::profile::UNIXFS_V1_2025);
         let item = Item {
             content: source.content.clone(),
             kind: self.content.content.kind,
             profile,
             key,
-            whole,
+            whole: source.whole.clone(),
             existing: Existing::Replace,
             name: None,
         };

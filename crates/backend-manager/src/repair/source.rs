@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use backend_core::{ByteStream, Content, Dag, DigestKind, Error, ErrorKind, Open, Result};
+use backend_core::{Addressing, ByteStream, Content, Error, ErrorKind, Info, Open, Result, Shape};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::catalog::aliases;
@@ -22,7 +22,6 @@ struct Copies {
     stored: Stored,
     size: u64,
     report: ReadReport,
-    lent: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Copies {
@@ -34,12 +33,25 @@ impl fmt::Debug for Copies {
 #[async_trait]
 impl Open for Copies {
     async fn open(&self, range: Range<u64>) -> Result<ByteStream> {
-        if range.is_empty() {
-            return Ok(stream::empty().boxed());
+        match range.is_empty() {
+            true => Ok(stream::empty().boxed()),
+            false => Ok(self.manager.body(&self.stored, self.size, range, self.report.clone())),
         }
+    }
+}
+
+/// Counts what is lent.
+#[derive(Debug)]
+struct Counted {
+    content: Content,
+    lent: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl Open for Counted {
+    async fn open(&self, range: Range<u64>) -> Result<ByteStream> {
         let lent = self.lent.clone();
-        let body = self.manager.body(&self.stored, self.size, range, self.report.clone());
-        let counted = body.inspect_ok(move |bytes| {
+        let counted = self.content.open(range).await?.inspect_ok(move |bytes| {
             lent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         });
         Ok(counted.boxed())
@@ -49,6 +61,8 @@ impl Open for Copies {
 /// Content to be sent, and what was met and lent on the way.
 pub(super) struct Source {
     pub(super) content: Content,
+    /// A folder with its files, for stores of CIDs.
+    pub(super) whole: Option<Content>,
     pub(super) report: ReadReport,
     lent: Arc<AtomicU64>,
 }
@@ -61,37 +75,40 @@ impl Source {
 }
 
 impl Manager {
-    /// `stored` as content, with the digests that a store `needs`: those that are on record, and the others by reading it once.
+    /// `stored` as it is sent to a store, with the digests that this `needs`: those that are on record, and the others by reading it once.
     ///
     /// # Errors
     /// `NotFound` when its size is not known; `Unsupported` for a digest that nobody here computes; what reading answers.
-    pub(super) async fn source(&self, row: &ContentRow, stored: &Stored, needs: &[DigestKind]) -> Result<Source> {
+    pub(super) async fn source(&self, row: &ContentRow, stored: &Stored, info: &Info) -> Result<Source> {
+        let (report, lent) = (self.listen(ReadReport::default()), Arc::default());
+        if stored.content.kind == ContentKind::Directory {
+            let content = self.content_of(stored, &info.needs).await?;
+            let whole = match info.addressing {
+                Addressing::Cid => Some(counted(&self.whole_of(stored, row.number).await?, &lent)),
+                _ => None,
+            };
+            return Ok(Source { content, whole, report, lent });
+        }
         let size = stored.content.size;
         let size = size.ok_or_else(|| Error::new(ErrorKind::NotFound, "its size is not known yet"))?;
-        let (report, lent) = (self.listen(ReadReport::default()), Arc::new(AtomicU64::new(0)));
-        let cid = stored.content.cid;
-        let copies = Copies {
-            manager: self.clone(),
-            stored: stored.clone(),
-            size,
-            report: report.clone(),
-            lent: lent.clone(),
-        };
-        let content = match stored.content.kind {
-            ContentKind::Directory => Content::tree(cid, size, stored.dag.clone(), Arc::new(copies)),
-            ContentKind::Raw => Content::file(cid, size, Dag::empty(), Arc::new(copies)),
-            _ => Content::file(cid, size, stored.dag.clone(), Arc::new(copies)),
-        };
+        let copies = Copies { manager: self.clone(), stored: stored.clone(), size, report: report.clone() };
+        let content = Content::file(stored.content.cid, size, stored.dag.clone(), Arc::new(copies));
         let number = row.number;
         let mut digests = self.catalog().read(move |conn| aliases::of(conn, number)).await?;
-        digests.extend(told_by(&cid));
+        digests.extend(told_by(&stored.content.cid));
         let content = content.with_digests(digests);
-        let missing: Vec<_> = needs.iter().copied().filter(|kind| content.digest(*kind).is_none()).collect();
-        let content = match stored.content.kind {
-            ContentKind::Directory => content,
-            _ => with_digests(content, &missing).await?,
-        };
-        lent.store(0, Ordering::Relaxed);
-        Ok(Source { content, report, lent })
+        let missing: Vec<_> = info.needs.iter().copied().filter(|kind| content.digest(*kind).is_none()).collect();
+        let content = with_digests(content, &missing).await?;
+        Ok(Source { content: counted(&content, &lent), whole: None, report, lent })
     }
+}
+
+fn counted(content: &Content, lent: &Arc<AtomicU64>) -> Content {
+    let source = Arc::new(Counted { content: content.clone(), lent: lent.clone() });
+    let (cid, len, dag) = (*content.cid(), content.len(), content.dag().clone());
+    let made = match content.shape() {
+        Shape::File => Content::file(cid, len, dag, source),
+        Shape::Tree => Content::tree(cid, len, dag, source),
+    };
+    made.with_digests(content.digests().to_vec())
 }

@@ -6,4 +6,5 @@ mod beside;
 mod damages;
 mod killed;
 mod lies;
+mod services;
 mod together;
