@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backend_core::{Addressing, Backend, Clock, Error, ErrorKind, Exposure, Facts, Power, Result, Role};
+use backend_core::{Addressing, Backend, Clock, Error, ErrorKind, Facts, Power, Result};
 use backend_layers::{Gates, Meter, Observed, Operational, SystemClock};
 use tokio::sync::OnceCell;
 

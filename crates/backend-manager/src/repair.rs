@@ -221,14 +221,14 @@ impl Repair<'_> {
             return self.manager.read_back(&self.stored, &replica).await;
         };
         let size = self.stored.content.size.unwrap_or(0);
-        let (mut bytes, mut bad) = (0, Vec::new());
+        let (there, mut bytes, mut bad) = (length(&replica).await?, 0, Vec::new());
         for chunk in chunks.iter().filter(|chunk| chunk.offset < size) {
             let range = chunk.offset..size.min(chunk.offset + chunk.len);
-            let (good, wrong) = self.manager.read_back_bytes(&self.stored, &replica, range).await?;
+            let (good, wrong) = self.manager.read_back_bytes(&self.stored, &replica, range, there).await?;
             bytes += good;
             bad.extend(wrong);
         }
-        match length(&replica).await? {
+        match there {
             Some(there) if size < there => bad.push(BadChunk { offset: size, len: there - size }),
             Some(there) if there < size => bad.push(BadChunk { offset: there, len: size - there }),
             _ => {}

@@ -175,7 +175,7 @@ impl Manager {
             return Ok(Finding::Bad(0, vec![BadChunk { offset: 0, len: 0 }]));
         }
         let there = length(replica).await?;
-        let (bytes, mut bad) = self.read_back_bytes(stored, replica, 0..size).await?;
+        let (bytes, mut bad) = self.read_back_bytes(stored, replica, 0..size, there).await?;
         if let Some(more) = there.and_then(|there| there.checked_sub(size)).filter(|more| 0 < *more) {
             bad.push(BadChunk { offset: size, len: more });
         }
@@ -191,11 +191,12 @@ impl Manager {
         stored: &Stored,
         replica: &Replica,
         range: std::ops::Range<u64>,
+        there: Option<u64>,
     ) -> Result<(u64, Vec<BadChunk>)> {
         let clean = Replica { bad: Vec::new(), ..replica.clone() };
         let (mut at, mut good, mut bad) = (range.start, 0, Vec::new());
         loop {
-            let (read, failure) = self.read_on(stored, &clean, at..range.end).await;
+            let (read, failure) = self.read_on(stored, &clean, at..range.end, there).await;
             good += read;
             match failure {
                 None => return Ok((good, bad)),
@@ -230,6 +231,7 @@ impl Manager {
         stored: &Stored,
         replica: &Replica,
         range: std::ops::Range<u64>,
+        there: Option<u64>,
     ) -> (u64, Option<(Error, Option<BadChunk>)>) {
         let size = stored.content.size;
         let chunks = naming::chunks(stored.dag.clone(), stored.content.cid, size, range.clone());
@@ -240,7 +242,9 @@ impl Manager {
             match bytes {
                 Ok(bytes) => good += bytes.len() as u64,
                 Err(err) => {
-                    let bad = report.troubles().pop().filter(|it| shows_a_bad_chunk(it.kind));
+                    // Where the store itself says that there are no bytes, no answer of it is a good one.
+                    let is_cut = |it: &read::Trouble| there.is_some_and(|there| there < it.offset + it.len);
+                    let bad = report.troubles().pop().filter(|it| shows_a_bad_chunk(it.kind) || is_cut(it));
                     return (good, Some((err, bad.map(|it| BadChunk { offset: it.offset, len: it.len }))));
                 }
             }

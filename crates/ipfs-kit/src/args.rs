@@ -1,8 +1,12 @@
 //! The words of the command line. Help, completions and manual pages are made of this.
 
+mod keeping;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+
+pub(crate) use keeping::{Pin, Policy, PolicyChange, Reconcile, Report, Scrub};
 
 /// Keeps content on many storage services at once, provably.
 #[derive(Debug, Parser)]
@@ -40,9 +44,11 @@ pub(crate) enum Command {
         /// The name under which it is listed [default: the path's last part]
         #[arg(long)]
         name: Option<String>,
-        /// On which backends, comma separated [default: as the default policy says]
+        /// On which backends, comma separated [default: as its policy says]
         #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
         to: Vec<String>,
+        #[command(flatten)]
+        keep: Keep,
         #[command(flatten)]
         place: Place,
         #[command(flatten)]
@@ -107,6 +113,21 @@ pub(crate) enum Command {
         /// A CID, or a name that `ls` shows [default: everything]
         what: Option<String>,
     },
+    /// What is to be kept, where, and how often
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Which content is to be kept
+    #[command(subcommand)]
+    Pin(Pin),
+    /// Do what is missing between what is wanted and what is there: copy, repair, verify, remove
+    #[command(after_help = "Examples:\n  ipfs-kit reconcile --dry-run\n  ipfs-kit reconcile --watch --every 10m")]
+    Reconcile(Reconcile),
+    /// Read back copies that nobody has looked at for long
+    #[command(after_help = "Example:\n  ipfs-kit scrub --older-than 30d --budget 100GiB --max-rate 20MiB")]
+    Scrub(Scrub),
+    /// Say what was checked, what was wrong, what was done, and what remains
+    #[command(after_help = "Example:\n  ipfs-kit report --since 7d --html report.html")]
+    Report(Report),
     /// Backends: create, list, show, update, remove, test, types
     #[command(subcommand)]
     Backend(Backend),
@@ -170,6 +191,16 @@ pub(crate) enum Car {
         #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
         to: Vec<String>,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Keep {
+    /// The policy under which it is kept [default: the one that fits]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+    /// A label that is noted with its name; policies can match it
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -174,10 +174,7 @@ impl Manager {
 
     async fn round(&self, opts: &Reconcile) -> Result<Round> {
         let policies = self.in_force().await?;
-        let places = match opts.mode {
-            Mode::Rehearse => self.places().await?,
-            Mode::Act => self.recognised_places().await?,
-        };
+        let places = self.recognised_places().await?;
         let compiled = compiled(&policies, &places)?;
         let terms = Terms { grace_s: opts.grace.as_secs(), ..self.terms().await? };
         Ok(Round { policies, places, compiled, terms })
