@@ -158,6 +158,7 @@ impl Manager {
             at,
             how,
             bad,
+            fresh: false,
             row: Some(row),
         })
     }

@@ -41,6 +41,7 @@ impl Manager {
             at: Locator::new(*cid),
             how: How::Block,
             bad: Vec::new(),
+            fresh: false,
             row: None,
         };
         Ok(members.into_iter().map(replica).collect())

@@ -190,7 +190,7 @@ impl Manager {
         replica: &Replica,
         (size, there): (u64, Option<u64>),
     ) -> Result<(u64, Vec<BadChunk>)> {
-        let clean = Replica { bad: Vec::new(), ..replica.clone() };
+        let clean = Replica { bad: Vec::new(), fresh: true, ..replica.clone() };
         let (mut at, mut good, mut bad) = (0, 0, Vec::new());
         loop {
             let (read, failure) = self.read_on(stored, &clean, at..size, there).await;

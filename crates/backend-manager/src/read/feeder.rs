@@ -247,6 +247,7 @@ async fn open(replica: &Replica, start: u64, end: u64, haste: Haste) -> Result<B
         How::Range => GetOptions::range(start..end),
         How::Whole | How::Block => GetOptions::default(),
     };
+    let opts = GetOptions { fresh: replica.fresh, ..opts };
     let fetched = replica.asked(haste).get(&replica.at, &opts).await?;
     Ok(Body { stream: fetched.body, carry: Bytes::new(), at: fetched.range.start, end: fetched.range.end })
 }

@@ -41,6 +41,8 @@ pub(crate) struct Replica {
     pub(crate) how: How,
     /// Ranges that are known to be bad.
     pub(crate) bad: Vec<BadChunk>,
+    /// Whether it is read to see whether it is still there.
+    pub(crate) fresh: bool,
     /// What the catalog knows of it; of a service that is only asked, nothing.
     pub(crate) row: Option<ReplicaRow>,
 }
