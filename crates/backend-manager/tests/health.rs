@@ -246,21 +246,3 @@ async fn what_a_service_counts_is_told_and_never_adopted() {
     let after = drift(room.manager.health(&[], Probing::Usage).await.unwrap().remove(0));
     assert_eq!((after.known, after.bytes()), (1000, before.bytes().map(|bytes| bytes + 5)));
 }
-
-#[tokio::test]
-async fn each_change_of_state_is_one_line() {
-    let (logs, _guard) = backend_testkit::logs::capture();
-    let room = Room::new();
-    let dead = room.backend("dead").await;
-    dead.rule(Verb::Health, refuse(ErrorKind::Unavailable), None);
-    for _ in 0..5 {
-        room.manager.probe_all().await.unwrap();
-    }
-    dead.heal();
-    room.clock.advance(Duration::from_secs(5));
-    room.manager.probe_all().await.unwrap();
-    let text = logs.text();
-    let lines =
-        |words: &str| text.lines().filter(|line| line.contains(words) && line.contains("power=\"reads\"")).count();
-    assert_eq!((lines("a backend is out of use"), lines("a backend works again")), (1, 1), "{text}");
-}
