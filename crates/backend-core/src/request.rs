@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::error::Result;
 use crate::id::{ContentId, Locator};
+use crate::mend::Mend;
 use crate::progress::Progress;
 use crate::range::ByteRange;
 use crate::reply::{Link, Status};
@@ -106,8 +107,8 @@ pub struct AddOptions {
     pub condition: Condition,
     /// The media type to keep with it, as a hint.
     pub content_type: Option<String>,
-    /// What is there is known to be wrong: every byte is sent, whatever the service believes that it has.
-    pub mend: bool,
+    /// What is there was read and is wrong, all of it or these ranges: it is sent again, whatever the service believes that it has.
+    pub mend: Option<Mend>,
     /// Everything that `pin` takes too.
     pub write: Write,
 }

@@ -19,6 +19,7 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: false,
     resume: true,
     if_absent: false,
     if_match: false,

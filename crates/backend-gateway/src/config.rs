@@ -16,6 +16,7 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: false,
+    mend: false,
     resume: false,
     if_absent: false,
     if_match: false,

@@ -13,6 +13,7 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: true,
     resume: false,
     if_absent: false,
     if_match: false,

@@ -18,6 +18,7 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: true,
     resume: false,
     if_absent: true,
     if_match: true,
@@ -75,6 +76,7 @@ impl Local {
             condition: opts.condition.clone(),
             about: About { content_type: opts.content_type.clone(), labels: opts.write.labels.clone() },
             progress: opts.write.progress.clone(),
+            mend: opts.mend.clone(),
         };
         order.about.encode()?;
         Ok((Locator::new(id.clone()), order))

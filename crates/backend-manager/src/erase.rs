@@ -214,17 +214,19 @@ async fn erase(member: &Member, named: &Named, row: &ReplicaRow, twin: Twin) -> 
     let Named { cid, kind } = *named;
     let is_key = member.addressing() == Addressing::Key;
     let at = layout::locator(member.addressing(), &cid, kind, &row.replica.key)?.with_handle(row.handle.clone());
-    let sidecar = Locator::new(layout::sidecar(&cid)?);
+    let sidecar = layout::sidecar_at(member.addressing(), &cid, row.sidecar_handle.as_deref())?;
     if kind == ContentKind::Directory && member.addressing() != Addressing::Cid {
-        return member.backend.remove(&sidecar.with_handle(row.handle.clone()), &RemoveOptions::default()).await;
+        let at = sidecar.unwrap_or(at);
+        return member.backend.remove(&at, &RemoveOptions::default()).await;
     }
     let removal = match is_key && !row.replica.key.is_empty() {
         true => erase_key(member, &at, row.etag.as_deref()).await?,
         false => member.backend.remove(&at, &RemoveOptions::default()).await?,
     };
     if twin == Twin::None && (row.sidecar == Sidecar::Present || (is_key && kind == ContentKind::File)) {
-        let sidecar = sidecar.with_handle(row.sidecar_handle.clone());
-        member.backend.remove(&sidecar, &RemoveOptions::default()).await?;
+        if let Some(sidecar) = sidecar {
+            member.backend.remove(&sidecar, &RemoveOptions::default()).await?;
+        }
     }
     Ok(removal)
 }

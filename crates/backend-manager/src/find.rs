@@ -99,11 +99,11 @@ impl Manager {
         }
     }
 
-    async fn stored(&self, row: ContentRow) -> Result<Stored> {
+    pub(crate) async fn stored(&self, row: ContentRow) -> Result<Stored> {
         let number = row.number;
         let rows = self.catalog().read(move |conn| replicas::of(conn, number)).await?;
         let mut replicas = Vec::new();
-        for it in rows.into_iter().filter(|it| it.state.is_readable()) {
+        for it in rows.into_iter().filter(ReplicaRow::is_readable) {
             let name = it.backend_name.clone();
             match self.replica(it, &row).await {
                 Ok(replica) => replicas.push(replica),
@@ -138,7 +138,7 @@ impl Manager {
         replicas.sort_by_key(|replica| ranks.get(&replica.name).copied().unwrap_or((u8::MAX, 0)));
     }
 
-    async fn replica(&self, row: ReplicaRow, content: &ContentRow) -> Result<Replica> {
+    pub(crate) async fn replica(&self, row: ReplicaRow, content: &ContentRow) -> Result<Replica> {
         let member = self.fleet().member(&row.backend_name).await?;
         let info = member.backend.info();
         let cid = content.content.cid;

@@ -32,6 +32,7 @@ mod query;
 mod read;
 mod reconcile;
 mod remove;
+mod repair;
 mod stored;
 mod trouble;
 mod verify;
@@ -54,8 +55,9 @@ pub use probe::Writes;
 pub use read::{ReadReport, Trouble};
 pub use reconcile::{
     Braked, Deed, Done, Failed, Listener, Mode, PlannedStep, Reconcile, Reconciled, Release, Remaining, Report, Scrub,
-    Scrubbed, Told,
+    Scrubbed, Told, Upkeep, upkeep,
 };
+pub use repair::Repaired;
 pub use views::{
     Activity, BadChunk, ContentKind, DirectoryEntry, Known, Listed, Receipt, Removed, RemovedCopies, ReplicaReceipt,
     ReplicaState, ReplicaView, Safety, Tested, Verified,

@@ -17,7 +17,8 @@ use crate::naming;
 use crate::query::believable;
 use crate::read::{self, Ask, How, ReadReport, Replica};
 use crate::views::Verified;
-use finding::{Finding, enact, tell};
+use finding::tell;
+pub(crate) use finding::{Finding, enact};
 
 /// Contents of one page.
 const PAGE: usize = 200;
@@ -163,7 +164,7 @@ impl Manager {
     }
 
     /// Looks at all of one copy: its length, every byte, and the sidecar without which it could not be verified elsewhere.
-    async fn read_back(&self, stored: &Stored, replica: &Replica) -> Result<Finding> {
+    pub(crate) async fn read_back(&self, stored: &Stored, replica: &Replica) -> Result<Finding> {
         let content = &stored.content;
         if content.kind == ContentKind::Directory {
             let (bytes, bad) = self.read_back_nodes(stored, replica).await?;
@@ -174,7 +175,7 @@ impl Manager {
             return Ok(Finding::Bad(0, vec![BadChunk { offset: 0, len: 0 }]));
         }
         let there = length(replica).await?;
-        let (bytes, mut bad) = self.read_back_bytes(stored, replica, (size, there)).await?;
+        let (bytes, mut bad) = self.read_back_bytes(stored, replica, 0..size, there).await?;
         if let Some(more) = there.and_then(|there| there.checked_sub(size)).filter(|more| 0 < *more) {
             bad.push(BadChunk { offset: size, len: more });
         }
@@ -184,23 +185,25 @@ impl Manager {
         }
     }
 
-    async fn read_back_bytes(
+    /// These bytes of the copy alone: how many were good, and which chunks were not.
+    pub(crate) async fn read_back_bytes(
         &self,
         stored: &Stored,
         replica: &Replica,
-        (size, there): (u64, Option<u64>),
+        range: std::ops::Range<u64>,
+        there: Option<u64>,
     ) -> Result<(u64, Vec<BadChunk>)> {
         let clean = Replica { bad: Vec::new(), fresh: true, ..replica.clone() };
-        let (mut at, mut good, mut bad) = (0, 0, Vec::new());
+        let (mut at, mut good, mut bad) = (range.start, 0, Vec::new());
         loop {
-            let (read, failure) = self.read_on(stored, &clean, at..size, there).await;
+            let (read, failure) = self.read_on(stored, &clean, at..range.end, there).await;
             good += read;
             match failure {
                 None => return Ok((good, bad)),
                 Some((_, Some(chunk))) => {
                     bad.push(chunk);
                     at = chunk.offset + chunk.len;
-                    if size <= at {
+                    if range.end <= at {
                         return Ok((good, bad));
                     }
                 }
@@ -210,7 +213,7 @@ impl Manager {
     }
 
     /// Whether the inner nodes lie beside the content, where the store does not keep them by itself.
-    async fn has_sidecar(&self, stored: &Stored, replica: &Replica) -> Result<bool> {
+    pub(crate) async fn has_sidecar(&self, stored: &Stored, replica: &Replica) -> Result<bool> {
         let keeps = replica.backend.info().addressing == Addressing::Cid;
         if keeps || stored.content.kind != ContentKind::File {
             return Ok(true);
@@ -230,8 +233,8 @@ impl Manager {
         range: std::ops::Range<u64>,
         there: Option<u64>,
     ) -> (u64, Option<(Error, Option<BadChunk>)>) {
-        let size = range.end;
-        let chunks = naming::chunks(stored.dag.clone(), stored.content.cid, Some(size), range.clone());
+        let size = stored.content.size;
+        let chunks = naming::chunks(stored.dag.clone(), stored.content.cid, size, range.clone());
         let report = ReadReport::default();
         let ask = Ask { chunks, range, replicas: vec![replica.clone()], report: report.clone(), budget: self.budget() };
         let (mut body, mut good) = (read::verified(ask), 0);
@@ -312,7 +315,7 @@ impl Manager {
 }
 
 /// How long the store says the copy is. Where it cannot say, and for nothing at all, the copy is read: an empty file is looked at like any other.
-async fn length(replica: &Replica) -> Result<Option<u64>> {
+pub(crate) async fn length(replica: &Replica) -> Result<Option<u64>> {
     if replica.how == How::Block {
         return Ok(None);
     }

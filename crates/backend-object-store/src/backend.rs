@@ -24,6 +24,7 @@ pub(crate) const FOLDER: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: false,
     resume: false,
     if_absent: false,
     if_match: false,

@@ -7,6 +7,7 @@ mod hooks;
 mod labels;
 mod learnt;
 mod list;
+mod mend;
 mod object;
 mod parts;
 mod paths;

@@ -17,6 +17,7 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: true,
     resume: true,
     if_absent: true,
     // Version 3 has times in whole seconds and no numbers of files: nothing changes whenever the bytes do.
@@ -48,7 +49,7 @@ impl Sshfs {
     pub fn open(settings: Settings) -> Result<Arc<dyn Backend>> {
         let store = Store::new(&settings)?;
         let learnt: Learnt = settings.learnt();
-        let offers = Capabilities { if_absent: learnt.if_absent, usage: learnt.usage, ..OFFERS };
+        let offers = Capabilities { mend: learnt.mend, if_absent: learnt.if_absent, usage: learnt.usage, ..OFFERS };
         let mut info = Info::new(StorageType::Sshfs, settings.name, Addressing::Key, offers);
         info.limits = Limits { reads: READS, writes: WRITES, ..Limits::default() };
         info.gate = Some(store.gate());
@@ -75,7 +76,8 @@ impl Sshfs {
             return Err(Error::new(ErrorKind::InvalidInput, "a folder speaks keys, and none is given"));
         };
         let (at, target) = (Locator::new(id.clone()), Target::from_id(id)?);
-        Ok(Order { at, target, condition: opts.condition.clone(), write: opts.write.clone() })
+        let (condition, write, mend) = (opts.condition.clone(), opts.write.clone(), opts.mend.clone());
+        Ok(Order { at, target, condition, write, mend })
     }
 }
 

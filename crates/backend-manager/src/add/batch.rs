@@ -1,7 +1,9 @@
 //! A batch of named contents on all targets: the life of their replicas from intent to evidence.
 
-use backend_core::{Content, Effect, Error, Evidence, Key, Metadata, Next, Progress, Result, Status};
+use backend_core::{Condition, Content, Effect, Error, Evidence, Key, Metadata, Next, Progress, Result, Status};
 use backend_layers::Side;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use ipld::Cid;
 use ipld::profile::Profile;
@@ -9,7 +11,7 @@ use rusqlite::Connection;
 
 use super::Existing;
 use super::intent::{self, Todo};
-use super::place::Job;
+use super::place::{Job, Parts};
 use crate::catalog::events::{self, Event, Verb};
 use crate::catalog::replicas::{self, Moved, ReplicaAt, Sidecar, Stored};
 use crate::catalog::{Catalog, ContentNumber, transfers};
@@ -53,7 +55,7 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
-    pub(super) fn found(meta: Metadata) -> Self {
+    pub(crate) fn found(meta: Metadata) -> Self {
         Self { meta, sidecar: None }
     }
 }
@@ -112,14 +114,18 @@ impl Manager {
         verb: Option<Verb>,
     ) -> Result<Vec<ReplicaReceipt>> {
         let todos = intent::intend(self.catalog(), self.process(), pairs).await?;
-        let mut leases = Leases::of(self.catalog(), &todos);
-        let work =
-            todos.into_iter().zip(pairs).map(|(todo, (item, _, member))| self.carry_out(todo, item, member, progress));
+        let leases = Leases::of(self.catalog(), &todos);
+        // Boxed one by one: of a closure in a stream it could not be shown that they are `Send`.
+        let work: Vec<BoxFuture<'_, Outcome>> = todos
+            .into_iter()
+            .zip(pairs)
+            .map(|(todo, (item, _, member))| self.carry_out(todo, item, member, progress).boxed())
+            .collect();
         let outcomes: Vec<Outcome> = stream::iter(work).buffered(UPLOADS).collect().await;
         fault::point("before-evidence");
         let told = pairs.iter().map(|(item, _, member)| (*item.content.cid(), member.name.clone())).collect();
         let receipts = self.record(outcomes, told, verb).await?;
-        leases.held.clear();
+        leases.over();
         fault::point("after-evidence");
         Ok(receipts)
     }
@@ -133,7 +139,12 @@ impl Manager {
                 if let Err(err) = self.fleet().admit(member, Side::Writes) {
                     return Outcome::Tried(at, overwrites, Err(err.with_effect(Effect::None)));
                 }
-                let job = Job { member, item, at: at.clone(), look_first, mend, catalog: self.catalog(), progress };
+                let condition = match item.existing {
+                    Existing::Keep if item.key.is_some() => Condition::IfAbsent,
+                    _ => Condition::Always,
+                };
+                let (place, parts, catalog) = (at.clone(), Parts::Both, self.catalog());
+                let job = Job { member, item, at: place, look_first, mend, parts, condition, catalog, progress };
                 Outcome::Tried(at, overwrites, Box::pin(job.run()).await.map(Box::new))
             }
         }
@@ -163,7 +174,7 @@ impl Manager {
 
 /// The rows of uploads that are under way. Dropped before their outcome is recorded, they are left to whoever looks next: nobody waits for an upload
 /// whose future is gone.
-struct Leases {
+pub(crate) struct Leases {
     catalog: Catalog,
     held: Vec<ReplicaAt>,
 }
@@ -175,6 +186,16 @@ impl Leases {
             _ => None,
         });
         Self { catalog: catalog.clone(), held: held.collect() }
+    }
+
+    /// Of one upload.
+    pub(crate) fn one(catalog: &Catalog, at: &ReplicaAt) -> Self {
+        Self { catalog: catalog.clone(), held: vec![at.clone()] }
+    }
+
+    /// Its outcome is on record.
+    pub(crate) fn over(mut self) {
+        self.held.clear();
     }
 }
 
@@ -229,7 +250,7 @@ fn receipt(conn: &Connection, outcome: Outcome, backend: String) -> Result<Repli
 }
 
 /// Uploading → present, or accepted where the service is not done.
-fn keep(conn: &Connection, at: &ReplicaAt, placed: &Placed) -> Result<Option<ReplicaState>> {
+pub(crate) fn keep(conn: &Connection, at: &ReplicaAt, placed: &Placed) -> Result<Option<ReplicaState>> {
     let (meta, now) = (&placed.meta, crate::manager::now());
     if matches!(meta.status, Status::Queued | Status::Working) {
         let due = match meta.next {
@@ -267,7 +288,7 @@ fn keep(conn: &Connection, at: &ReplicaAt, placed: &Placed) -> Result<Option<Rep
 }
 
 /// Without effect: planned, for whoever tries later. Unknown: it stays uploading, by nobody, until somebody looks.
-fn give_up(conn: &Connection, at: &ReplicaAt, err: &Error) -> Result<Option<ReplicaState>> {
+pub(crate) fn give_up(conn: &Connection, at: &ReplicaAt, err: &Error) -> Result<Option<ReplicaState>> {
     let now = crate::manager::now();
     let (moved, state) = match err.effect() {
         Effect::Unknown => (replicas::unknown(conn, at, err.message(), now)?, ReplicaState::Uploading),

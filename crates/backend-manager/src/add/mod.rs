@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use backend_core::{ByteStream, Content, DigestKind, Error, ErrorKind, Key, Open, Result};
 use ipld::profile::{Profile, UNIXFS_V1_2025};
 
-pub(crate) use batch::{Item, Placed};
+pub(crate) use batch::{Item, Leases, Placed, give_up, keep};
+pub(crate) use place::{Job as Sending, Parts};
 pub(crate) use targets::Targets;
 pub(crate) use tree::{Nothing, Sent, distinct, folder_item};
 pub(crate) use within::let_go;

@@ -1,6 +1,7 @@
 //! Fetches chunks, in order and unverified, from one replica after the other.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use backend_core::{ByteStream, Error, ErrorKind, GetOptions, Locator, Result, RetryAdvice};
@@ -72,6 +73,8 @@ struct Body {
     at: u64,
     /// Where the request ends: behind it nothing comes.
     end: u64,
+    /// Bytes that were promised and have not come.
+    left: u64,
 }
 
 impl Feeder {
@@ -138,7 +141,8 @@ impl Feeder {
                             self.report.trouble(&self.replicas[current], chunk.offset, chunk.len, &err);
                             self.body = None;
                             asked[current] = may_pass(&err);
-                            worst = Some(err);
+                            // A wrong copy says more than one that could not be asked.
+                            worst = worst.filter(|it| it.kind() == ErrorKind::Integrity).or(Some(err));
                         }
                     }
                 }
@@ -230,8 +234,12 @@ impl Body {
 
     async fn refill(&mut self) -> Result<()> {
         while self.carry.is_empty() {
-            let frame = self.stream.next().await;
-            self.carry = frame.unwrap_or_else(|| Err(Error::new(ErrorKind::Unavailable, "the body ended early")))?;
+            self.carry = match self.stream.next().await {
+                Some(frame) => frame?,
+                None if self.left == 0 => return Err(short()),
+                None => return Err(Error::new(ErrorKind::Unavailable, "the body ended early")),
+            };
+            self.left = self.left.saturating_sub(self.carry.len() as u64);
         }
         Ok(())
     }
@@ -248,8 +256,19 @@ async fn open(replica: &Replica, start: u64, end: u64, haste: Haste) -> Result<B
         How::Whole | How::Block => GetOptions::default(),
     };
     let opts = GetOptions { fresh: replica.fresh, ..opts };
-    let fetched = replica.asked(haste).get(&replica.at, &opts).await?;
-    Ok(Body { stream: fetched.body, carry: Bytes::new(), at: fetched.range.start, end: fetched.range.end })
+    let fetched = match replica.asked(haste).get(&replica.at, &opts).await {
+        Ok(fetched) => fetched,
+        // What is asked for lies within the content.
+        Err(err) if err.kind() == ErrorKind::InvalidRange => return Err(short().with_source(err)),
+        Err(err) => return Err(err),
+    };
+    let Range { start, end } = fetched.range;
+    Ok(Body { stream: fetched.body, carry: Bytes::new(), at: start, end, left: end.saturating_sub(start) })
+}
+
+/// Everything that is there has come, and it is not all.
+fn short() -> Error {
+    Error::new(ErrorKind::Integrity, "the copy is shorter than the content")
 }
 
 async fn block(replica: &Replica, chunk: &Chunk, haste: Haste) -> Result<Bytes> {

@@ -10,20 +10,20 @@ const TOLD: usize = 1000;
 
 /// What a look at one copy came to.
 #[derive(Debug, Clone)]
-pub(super) enum Finding {
+pub(crate) enum Finding {
     Good(u64),
     Bad(u64, Vec<BadChunk>),
     Missing,
 }
 
 impl Finding {
-    pub(super) fn of(bytes: u64, bad: Vec<BadChunk>) -> Self {
+    pub(crate) fn of(bytes: u64, bad: Vec<BadChunk>) -> Self {
         if bad.is_empty() { Finding::Good(bytes) } else { Finding::Bad(bytes, bad) }
     }
 }
 
 /// The arrows that lead from where the row is to what was found.
-pub(super) fn enact(conn: &rusqlite::Connection, row: &ReplicaRow, finding: &Finding, proof: bool) -> Result<()> {
+pub(crate) fn enact(conn: &rusqlite::Connection, row: &ReplicaRow, finding: &Finding, proof: bool) -> Result<()> {
     let now = crate::manager::now();
     let at = |epoch: Epoch| ReplicaAt { replica: row.replica.clone(), epoch };
     let mut epoch = row.epoch;
