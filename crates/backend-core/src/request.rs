@@ -35,6 +35,8 @@ pub struct GetOptions {
     pub form: Form,
     /// Only if the stored content still has this etag; else `Precondition`. Offered where `Capabilities::if_match` is.
     pub if_match: Option<String>,
+    /// As the medium has it, where the leaf can tell that from what a cache of this machine has: for whoever reads back to see whether it is still there.
+    pub fresh: bool,
     /// The caller hashes what comes. A leaf that would hash a block before it gives it away then need not do it a second time.
     pub unproved: bool,
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use backend_core::{Backend, Error, ErrorKind, Result};
+use backend_core::{Backend, Clock, Error, ErrorKind, Result};
+use backend_layers::SystemClock;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
@@ -45,10 +46,18 @@ impl Manager {
     /// # Errors
     /// `InvalidConfig` for a home on a network file system, or a catalog of a newer version; what the disk answers.
     pub fn open(home: Home) -> Result<Self> {
+        Self::open_by(home, Arc::new(SystemClock))
+    }
+
+    /// As [`Manager::open`], by another clock: for whoever moves time.
+    ///
+    /// # Errors
+    /// As [`Manager::open`].
+    pub fn open_by(home: Home, clock: Arc<dyn Clock>) -> Result<Self> {
         home.prepare()?;
         let catalog = Catalog::open(&home.catalog())?;
         let process = Process::start(home.root())?;
-        let fleet = Fleet::new(ConfigStore::new(&home), catalog.clone());
+        let fleet = Fleet::new(ConfigStore::new(&home), catalog.clone(), clock);
         let budget = Arc::new(Semaphore::new(CHUNKS));
         Ok(Self { inner: Arc::new(Inner { home, catalog, process, fleet, budget, blocks: Arc::default() }) })
     }

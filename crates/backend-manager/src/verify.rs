@@ -193,7 +193,7 @@ impl Manager {
         range: std::ops::Range<u64>,
         there: Option<u64>,
     ) -> Result<(u64, Vec<BadChunk>)> {
-        let clean = Replica { bad: Vec::new(), ..replica.clone() };
+        let clean = Replica { bad: Vec::new(), fresh: true, ..replica.clone() };
         let (mut at, mut good, mut bad) = (range.start, 0, Vec::new());
         loop {
             let (read, failure) = self.read_on(stored, &clean, at..range.end, there).await;

@@ -113,6 +113,31 @@ pub(crate) enum Command {
         /// A CID, or a name that `ls` shows [default: everything]
         what: Option<String>,
     },
+    /// How backends are: reads, writes, quotas, and the month's traffic
+    #[command(
+        after_help = "Examples:\n  ipfs-kit health\n  ipfs-kit health usb --usage\n  ipfs-kit health --watch --interval 5"
+    )]
+    Health {
+        /// Their names [default: all that are switched on]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Also ask what the service counts, and compare it with the catalog
+        #[arg(long)]
+        usage: bool,
+        /// Look again and again
+        #[arg(long)]
+        watch: bool,
+        /// Seconds between two looks
+        #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        interval: u64,
+    },
+    /// Keep at it: look after backends and contents until it is stopped
+    #[command(after_help = "Example:\n  ipfs-kit run --listen 9464")]
+    Run {
+        /// Where to answer /metrics and /healthz: PORT (this machine alone) or ADDRESS:PORT [default: nowhere]
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<String>,
+    },
     /// What is to be kept, where, and how often
     #[command(subcommand)]
     Policy(Policy),
@@ -248,8 +273,14 @@ pub(crate) enum Backend {
         set: Vec<String>,
     },
     /// List the backends
-    #[command(after_help = "Example:\n  ipfs-kit backend list --json")]
-    List,
+    #[command(
+        after_help = "Examples:\n  ipfs-kit backend list --json\n  ipfs-kit backend list --can range --can remove"
+    )]
+    List {
+        /// Only those that offer this, such as range, remove or pin; given several times, all of it
+        #[arg(long = "can", value_name = "CAPABILITY")]
+        can: Vec<String>,
+    },
     /// Show a configuration; secrets are masked
     #[command(after_help = "Example:\n  ipfs-kit backend show usb")]
     Show {

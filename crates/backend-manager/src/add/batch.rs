@@ -1,6 +1,7 @@
 //! A batch of named contents on all targets: the life of their replicas from intent to evidence.
 
 use backend_core::{Condition, Content, Effect, Error, Evidence, Key, Metadata, Next, Progress, Result, Status};
+use backend_layers::Side;
 use futures::stream::{self, StreamExt};
 use ipld::Cid;
 use ipld::profile::Profile;
@@ -128,6 +129,10 @@ impl Manager {
             Todo::No(err) => Outcome::Refused(err),
             Todo::There(row) => Outcome::There(row.state, row.evidence),
             Todo::Upload { at, look_first, mend, overwrites } => {
+                // What was learnt since the targets were chosen counts: of many that go to a backend that has failed, the rest are spared the wait.
+                if let Err(err) = self.fleet().admit(member, Side::Writes) {
+                    return Outcome::Tried(at, overwrites, Err(err.with_effect(Effect::None)));
+                }
                 let condition = match item.existing {
                     Existing::Keep if item.key.is_some() => Condition::IfAbsent,
                     _ => Condition::Always,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use backend_core::{Addressing, DigestKind, Error, ErrorKind, Result};
+use backend_layers::Side;
 
 use super::{AddRequest, Existing, Place};
 use crate::desired::{Policies, PolicyView, Traits};
@@ -114,6 +115,7 @@ impl Manager {
             let text = format!("{} must be given a digest that is not computed here: {kind:?}", member.name);
             return Err(Error::new(ErrorKind::Unsupported, text));
         }
+        self.fleet().admit(member, Side::Writes)?;
         member.recognise(self.catalog(), &**self.fleet().clock()).await
     }
 

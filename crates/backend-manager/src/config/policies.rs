@@ -13,14 +13,16 @@ const MAX_REPLICAS: u32 = 64;
 
 /// Limits of one backend. A gigabyte is 2^30 bytes. What is not said is not limited.
 ///
-/// The catalog holds to the storage quota. The others are read, checked and shown, and nothing acts on them.
+/// Quotas are held to before a byte goes, and warn from 80 % on (`health`, `backend list`). The others are held to by the planner: by `reconcile`, and by the
+/// daemon where it plans.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policies {
-    /// How much may be kept there, in gigabytes. Above 0.
+    /// How much may be kept there, in gigabytes, as far as the catalog counts it: reserved with the intent. Above 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_quota_gb: Option<f64>,
-    /// How much may be sent and received in a calendar month, in gigabytes. Above 0.
+    /// How much content may be sent and received in a calendar month (UTC), in gigabytes, over all processes. What does not fit is refused; looking and
+    /// removing are not. Above 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic_quota_gb_monthly: Option<f64>,
     /// How long content may live there, in days: 1 to 36500.

@@ -241,3 +241,16 @@ fn braked(brake: &Brake, places: &Places, released: &[Release]) -> Option<Braked
     };
     (!released.contains(&release)).then_some(Braked { why, release: words })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Daemons hand it to whichever thread is free.
+    #[expect(dead_code, reason = "that it is compiled is the test")]
+    fn may_be_sent<'a>(manager: &'a Manager, opts: &'a Reconcile, scrub: &'a Scrub, listener: &'a Listener) {
+        fn sent<T: Send>(_: T) {}
+        sent(manager.reconcile(opts, listener));
+        sent(manager.scrub(scrub, listener));
+    }
+}

@@ -87,9 +87,9 @@ impl Manager {
         let mut places = Places::default();
         for member in members {
             let Some(row) = rows.iter().find(|row| row.number == member.number) else { continue };
-            let (mut reads, mut writes) = self.fleet().serving(&member).await;
+            let (mut reads, mut writes) = self.fleet().serving(&member);
             if let Some(err) = strangers.get(&member.name) {
-                let since = self.fleet().stranger(&member, err).await;
+                let since = self.fleet().stranger(&member, err);
                 (reads, writes) = (Serving::Down(since), Serving::Down(since));
             }
             let place = Place { reads, writes, ..place(&member, row) };

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 impl Manager {
     /// Ends what was begun: pins whose time is over, removals, and what services were to tell.
-    pub(super) async fn settle(&self, told: &mut dyn FnMut(&Done)) -> Result<()> {
+    pub(super) async fn settle(&self, told: &mut (dyn FnMut(&Done) + Send)) -> Result<()> {
         self.end_pins().await?;
         let mut after = None;
         for _ in 0..PAGES {
@@ -73,7 +73,7 @@ impl Manager {
         Ok(())
     }
 
-    async fn finish_removal(&self, row: ReplicaRow, told: &mut dyn FnMut(&Done)) -> Result<()> {
+    async fn finish_removal(&self, row: ReplicaRow, told: &mut (dyn FnMut(&Done) + Send)) -> Result<()> {
         let Some(content) = self.content(&row).await? else { return Ok(()) };
         let done = Done::new(content.content.cid, &row.backend_name, Deed::Remove);
         let tried = async {
@@ -95,7 +95,7 @@ impl Manager {
     }
 
     /// Whether the row was moved on.
-    async fn ask(&self, row: ReplicaRow, told: &mut dyn FnMut(&Done)) -> Result<bool> {
+    async fn ask(&self, row: ReplicaRow, told: &mut (dyn FnMut(&Done) + Send)) -> Result<bool> {
         let Some(content) = self.content(&row).await? else { return Ok(false) };
         let done = Done::new(content.content.cid, &row.backend_name, Deed::Settle);
         match Box::pin(self.answer(&content, row)).await {

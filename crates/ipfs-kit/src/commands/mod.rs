@@ -5,6 +5,7 @@ mod backend;
 mod car;
 mod describe;
 mod get;
+mod health;
 mod import;
 mod keep;
 mod look;
@@ -13,6 +14,7 @@ mod pin;
 mod policy;
 mod remove;
 mod report;
+mod run;
 mod verify;
 
 use std::io::{IsTerminal, Write};
@@ -20,11 +22,11 @@ use std::path::PathBuf;
 
 use backend_core::{Error, ErrorKind};
 use backend_manager::config::Home;
-use backend_manager::{Manager, Profile, profile};
+use backend_manager::{Manager, Probing, Profile, profile};
 
 use crate::args::{Args, Command, Internal};
 use crate::exit::Exit;
-use crate::interrupt::block_on;
+use crate::interrupt::{block_on, serve};
 use crate::output::{Failure, Output};
 
 type Outcome = Result<Exit, Failure>;
@@ -54,6 +56,15 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Stat { what } => block_on(async { look::stat(&open(home)?, &what, output).await }),
         Command::Rm { what, consent } => {
             block_on(async { remove::run(&open(home)?, &what, consent.yes, output).await })
+        }
+        Command::Health { names, usage, watch, interval } => {
+            let probing = if usage { Probing::Usage } else { Probing::Look };
+            let every = watch.then(|| std::time::Duration::from_secs(interval));
+            let wanted = health::Wanted { names, probing, every };
+            block_on(async { health::run(&open(home)?, &wanted, output).await })
+        }
+        Command::Run { listen } => {
+            serve(|stop| async move { run::run(open(home)?, listen.as_deref(), stop, output).await })
         }
         Command::Policy(command) => block_on(async { policy::run(&open(home)?, command, output).await }),
         Command::Pin(command) => block_on(async { pin::run(&open(home)?, command, output).await }),
