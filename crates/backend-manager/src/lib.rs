@@ -53,11 +53,11 @@ pub use manager::Manager;
 pub use planner::Limits as BrakeLimits;
 pub use probe::Writes;
 pub use read::{ReadReport, Trouble};
-pub use repair::Repaired;
 pub use reconcile::{
     Braked, Deed, Done, Failed, Listener, Mode, PlannedStep, Reconcile, Reconciled, Release, Remaining, Report, Scrub,
-    Scrubbed, Told,
+    Scrubbed, Told, Upkeep, upkeep,
 };
+pub use repair::Repaired;
 pub use views::{
     Activity, BadChunk, ContentKind, DirectoryEntry, Known, Listed, Receipt, Removed, RemovedCopies, ReplicaReceipt,
     ReplicaState, ReplicaView, Safety, Tested, Verified,

@@ -78,7 +78,9 @@ fn admit(row: &ReplicaRow) -> Result<()> {
         || (row.state == ReplicaState::Uploading && row.origin == ReplicaState::Missing);
     match row.is_wrong() || is_gone {
         true => Ok(()),
-        false => Err(Error::new(ErrorKind::Precondition, format!("a copy that is {} is not mended", row.state.as_str()))),
+        false => {
+            Err(Error::new(ErrorKind::Precondition, format!("a copy that is {} is not mended", row.state.as_str())))
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend_core::{
-    AddOptions, Backend, Content, Effect, Entry, Error, ErrorKind, GetOptions, Key, ListOptions, Locator, Mend, Metadata,
-    Result, Settings, StatOptions, Write,
+    AddOptions, Backend, Content, Effect, Entry, Error, ErrorKind, GetOptions, Key, ListOptions, Locator, Mend,
+    Metadata, Result, Settings, StatOptions, Write,
 };
 use backend_layers::SystemClock;
 use backend_sshfs::Sshfs;

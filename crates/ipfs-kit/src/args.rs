@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use keeping::{Pin, Policy, PolicyChange, Reconcile, Report, Scrub};
+pub(crate) use keeping::{Pin, Policy, PolicyChange, Reconcile, Report, Run, Scrub};
 
 /// Keeps content on many storage services at once, provably.
 #[derive(Debug, Parser)]
@@ -132,12 +132,8 @@ pub(crate) enum Command {
         interval: u64,
     },
     /// Keep at it: look after backends and contents until it is stopped
-    #[command(after_help = "Example:\n  ipfs-kit run --listen 9464")]
-    Run {
-        /// Where to answer /metrics and /healthz: PORT (this machine alone) or ADDRESS:PORT [default: nowhere]
-        #[arg(long, value_name = "ADDRESS:PORT")]
-        listen: Option<String>,
-    },
+    #[command(after_help = "Example:\n  ipfs-kit run --listen 9464 --max-rate 20MiB")]
+    Run(Run),
     /// What is to be kept, where, and how often
     #[command(subcommand)]
     Policy(Policy),

@@ -2,6 +2,8 @@
 
 use backend_core::{Condition, Content, Effect, Error, Evidence, Key, Metadata, Next, Progress, Result, Status};
 use backend_layers::Side;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use ipld::Cid;
 use ipld::profile::Profile;
@@ -113,8 +115,12 @@ impl Manager {
     ) -> Result<Vec<ReplicaReceipt>> {
         let todos = intent::intend(self.catalog(), self.process(), pairs).await?;
         let leases = Leases::of(self.catalog(), &todos);
-        let work =
-            todos.into_iter().zip(pairs).map(|(todo, (item, _, member))| self.carry_out(todo, item, member, progress));
+        // Boxed one by one: of a closure in a stream it could not be shown that they are `Send`.
+        let work: Vec<BoxFuture<'_, Outcome>> = todos
+            .into_iter()
+            .zip(pairs)
+            .map(|(todo, (item, _, member))| self.carry_out(todo, item, member, progress).boxed())
+            .collect();
         let outcomes: Vec<Outcome> = stream::iter(work).buffered(UPLOADS).collect().await;
         fault::point("before-evidence");
         let told = pairs.iter().map(|(item, _, member)| (*item.content.cid(), member.name.clone())).collect();

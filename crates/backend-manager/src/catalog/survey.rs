@@ -58,6 +58,8 @@ pub struct SurveyedCopy {
     pub owned: bool,
     /// Who uploads it.
     pub worker: Option<Worker>,
+    /// What it is again when its upload comes to nothing.
+    pub origin: ReplicaState,
 }
 
 /// The next contents by number, at most `limit` and [`PAGE_MAX`](super::PAGE_MAX); an empty page is the end.
@@ -91,7 +93,8 @@ fn content(row: &Row<'_>) -> rusqlite::Result<Surveyed> {
 
 /// Puts rows and wishes to the contents of the range, which are sorted by number as the answers are.
 fn fill(conn: &Connection, page: &mut [Surveyed], range: (i64, i64)) -> Result<()> {
-    let text = "SELECT content_id, backend_id, key, state, evidence, proved_at, until, owned, worker FROM replicas
+    let text =
+        "SELECT content_id, backend_id, key, state, evidence, proved_at, until, owned, worker, origin FROM replicas
         WHERE ?1 < content_id AND content_id <= ?2 ORDER BY content_id, backend_id, key";
     let mut at = 0;
     each(conn, text, range, |row| {
@@ -137,6 +140,7 @@ fn copy(row: &Row<'_>) -> rusqlite::Result<SurveyedCopy> {
         until: row.get(6)?,
         owned: row.get(7)?,
         worker: row.get(8)?,
+        origin: row.get::<_, Code<ReplicaState>>(9)?.0,
     })
 }
 

@@ -1,6 +1,7 @@
 //! From what is wanted and what is there to what is done: one plan, rehearsed or carried out, with every act in the catalog's events.
 
 mod act;
+mod chores;
 mod done;
 mod places;
 mod report;
@@ -13,17 +14,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend_core::Result;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use ipld::Cid;
 use planner::{Brake, Limits, Planner, Step, Terms};
 
 use crate::catalog::events::Verb;
 use crate::catalog::survey;
 use crate::catalog::{ContentNumber, PAGE_MAX, contents};
+use crate::daemon::Stop;
 use crate::desired::Policies;
 use crate::manager::{Manager, now};
 use crate::views::Safety;
 
+pub use chores::{Upkeep, upkeep};
 pub use done::{Deed, Done, Failed, PlannedStep};
 pub use report::{Remaining, Report, Told};
 pub use scrub::{Scrub, Scrubbed};
@@ -47,6 +50,8 @@ pub struct Reconcile {
     pub release: Vec<Release>,
     /// After so long the copies on a backend that is down count no longer.
     pub grace: Duration,
+    /// A wish to come to an end: what is begun is ended, and no more is begun.
+    pub stop: Stop,
 }
 
 /// Whether a plan is carried out.
@@ -70,7 +75,7 @@ pub enum Release {
 impl Default for Reconcile {
     fn default() -> Self {
         let grace = Duration::from_secs(24 * 60 * 60);
-        Self { mode: Mode::Act, limits: Limits::default(), release: Vec::new(), grace }
+        Self { mode: Mode::Act, limits: Limits::default(), release: Vec::new(), grace, stop: Stop::new() }
     }
 }
 
@@ -160,8 +165,13 @@ impl Manager {
             }
             return Ok(result);
         }
-        let round = &round;
-        let acts = futures::stream::iter(to_do).map(|number| Box::pin(self.act(round, number)));
+        let (stop, manager, round) = (opts.stop.clone(), self.clone(), Arc::new(round));
+        let begun = futures::stream::iter(to_do).take_while(move |_| std::future::ready(!stop.is_stopped()));
+        // Each owns what it needs: what borrows could not be shown to be `Send`.
+        let acts = begun.map(move |number| {
+            let (manager, round) = (manager.clone(), round.clone());
+            async move { manager.act(&round, number).await }.boxed()
+        });
         let mut acts = acts.buffer_unordered(AT_A_TIME);
         while let Some(all) = acts.next().await {
             for done in all? {

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use backend_core::{Error, Exposure, Grade, Reads, Result, Role, Traits};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use planner::{Place, Serving, Terms};
 
 use crate::catalog::backends::{self, BackendRow};
@@ -61,16 +63,19 @@ impl Manager {
 
     /// As [`Manager::places`], after every store has shown that it is the one that the catalog knows: one that does not is down, however well it answers.
     pub(crate) async fn recognised_places(&self) -> Result<Places> {
-        let names = self.fleet().names()?;
-        let asked = names.into_iter().map(|name| async move {
-            let found = match self.fleet().member(&name).await {
-                Ok(member) => member.recognise(self.catalog(), &**self.fleet().clock()).await,
-                Err(err) => Err(err),
-            };
-            found.err().map(|err| (name, err))
-        });
+        let asked: Vec<BoxFuture<'_, Option<(String, Error)>>> =
+            self.fleet().names()?.into_iter().map(|name| self.ask_who(name).boxed()).collect();
         let strangers = futures::future::join_all(asked).await.into_iter().flatten().collect();
         self.all_places(&strangers).await
+    }
+
+    /// Why a store is not the one that the catalog knows, or cannot say so.
+    async fn ask_who(&self, name: String) -> Option<(String, Error)> {
+        let found = match self.fleet().member(&name).await {
+            Ok(member) => member.recognise(self.catalog(), &**self.fleet().clock()).await,
+            Err(err) => Err(err),
+        };
+        found.err().map(|err| (name, err))
     }
 
     async fn all_places(&self, strangers: &HashMap<String, Error>) -> Result<Places> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use backend_core::{ErrorKind, Reads, Result};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use serde_json::json;
 
 use super::Listener;
@@ -12,6 +12,7 @@ use super::done::{Deed, Done};
 use crate::catalog::contents;
 use crate::catalog::events::Verb;
 use crate::catalog::replicas::{self, ReplicaId, ReplicaRow, ReplicaState};
+use crate::daemon::Stop;
 use crate::fleet::Member;
 use crate::manager::{Manager, now};
 use crate::views::Verified;
@@ -36,6 +37,8 @@ pub struct Scrub {
     pub max_rate: Option<u64>,
     /// On these backends alone; empty: on all.
     pub backends: Vec<String>,
+    /// A wish to come to an end.
+    pub stop: Stop,
 }
 
 /// What was found.
@@ -128,11 +131,15 @@ impl Manager {
             let limit = PAGE + failed.len();
             let page = self.catalog().read(move |conn| replicas::to_scrub(conn, number, before, limit)).await?;
             let page: Vec<ReplicaRow> = page.into_iter().filter(|row| !failed.contains(&row.replica)).collect();
-            if page.is_empty() || pace.is_spent() {
+            if page.is_empty() || pace.is_spent() || opts.stop.is_stopped() {
                 return Ok(());
             }
-            let looks = page.into_iter().map(|row| Box::pin(self.scrub_row(row)));
-            let mut looks = futures::stream::iter(looks).buffer_unordered(AT_A_TIME);
+            let manager = self.clone();
+            let looks = futures::stream::iter(page).map(move |row| {
+                let manager = manager.clone();
+                async move { manager.scrub_row(row).await }.boxed()
+            });
+            let mut looks = looks.buffer_unordered(AT_A_TIME);
             while let Some(looked) = looks.next().await {
                 let (id, done, verified) = looked?;
                 pace.bytes += verified.as_ref().map_or(0, |it| it.bytes);
@@ -151,7 +158,7 @@ impl Manager {
                     found.stopped.push(format!("{}: too many copies cannot be looked at", member.name));
                     return Ok(());
                 }
-                if pace.is_spent() {
+                if pace.is_spent() || opts.stop.is_stopped() {
                     return Ok(());
                 }
                 pace.keep().await;

@@ -95,7 +95,11 @@ impl<'a> Cases<'a> {
     fn state(&mut self, it: &SurveyedCopy) -> State {
         match it.state {
             // Nobody sends it any more: whoever takes it looks first what is there.
-            ReplicaState::Uploading if !self.is_alive(it.worker.as_ref()) => State::Planned,
+            ReplicaState::Uploading if !self.is_alive(it.worker.as_ref()) => match it.origin {
+                ReplicaState::Corrupt => State::Corrupt,
+                ReplicaState::Missing => State::Missing,
+                _ => State::Planned,
+            },
             ReplicaState::Planned => State::Planned,
             ReplicaState::Uploading => State::Uploading,
             ReplicaState::Accepted => State::Accepted,

@@ -53,9 +53,13 @@ async fn a_repair_that_was_killed_is_finished_by_the_next() {
         manager.repair(&content, &row).await.unwrap();
         return;
     }
-    for (point, is_whole) in
-        [("repair-begun", false), ("before-content", false), ("after-content", true), ("repair-sent", true), ("repair-proved", true)]
-    {
+    for (point, is_whole) in [
+        ("repair-begun", false),
+        ("before-content", false),
+        ("after-content", true),
+        ("repair-sent", true),
+        ("repair-proved", true),
+    ] {
         let home = tempfile::tempdir().unwrap();
         let content = random("killed", LEN);
         let path = home.path().join("bad").join(key(content.cid()).as_str());

@@ -50,7 +50,10 @@ async fn a_node_is_sent_the_blocks_that_are_wrong() {
     assert!(kubo.blocks().corrupt(&leaves[1]) && kubo.blocks().corrupt(&leaves[4]));
     bed.verify().await;
     let repaired = bed.repair(&content, "node").await.unwrap();
-    assert_eq!((repaired.state, repaired.bytes_sent, repaired.bytes_read_back), (ReplicaState::Present, 2 * LEAF, 2 * LEAF));
+    assert_eq!(
+        (repaired.state, repaired.bytes_sent, repaired.bytes_read_back),
+        (ReplicaState::Present, 2 * LEAF, 2 * LEAF)
+    );
     assert!(bed.verify().await.iter().all(|it| it.state == ReplicaState::Present && it.error.is_none()));
     assert_eq!(kubo.pins().len(), 1);
     // An inner node is no chunk: nothing that is read by ranges shows that it is wrong.
@@ -93,7 +96,8 @@ async fn a_folder_on_a_node_and_a_file_in_it() {
 async fn a_bucket_is_sent_the_part_that_is_wrong_and_attests_the_whole() {
     let server = FakeS3::start(Options::default()).await.unwrap();
     let opts = server.options();
-    let connection = json!({ "endpoint_url": server.endpoint(), "bucket": opts.bucket, "provider": "aws", "path_style": true });
+    let connection =
+        json!({ "endpoint_url": server.endpoint(), "bucket": opts.bucket, "provider": "aws", "path_style": true });
     let open = |learnt: Value| {
         let mut settings = Settings::new("bucket", connection.clone(), Arc::new(SystemClock));
         settings.credentials = json!({ "access_key_id": opts.access_key, "secret_access_key": opts.secret_key });

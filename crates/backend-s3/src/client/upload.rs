@@ -236,7 +236,8 @@ impl Upload<'_> {
         let missing: Vec<(u64, Range<u64>)> =
             parts.missing().into_iter().map(|number| (number, parts.range(number))).collect();
         let at_once = parts.at_once();
-        let (client, what, token, good) = (self.client, (self.content, self.opts), self.token.clone(), self.good.take());
+        let (client, what, token, good) =
+            (self.client, (self.content, self.opts), self.token.clone(), self.good.take());
         let sends = missing.into_iter().map(|piece| {
             let (token, good, number) = (&token, good.as_ref(), piece.0);
             async move { client.piece(token, good, what, piece).await.map(|part| (number, part)) }

@@ -28,8 +28,7 @@ async fn with_damage(opts: Options, wrong: &Range<u64>) -> (Arc<FakeS3>, Arc<dyn
 }
 
 async fn mend(store: &Arc<dyn Backend>, content: &Content, wrong: Range<u64>) -> Result<Metadata> {
-    let opts =
-        AddOptions { id: Some(at("a b+c/ä").id), mend: Some(Mend::wrong([wrong])), ..AddOptions::default() };
+    let opts = AddOptions { id: Some(at("a b+c/ä").id), mend: Some(Mend::wrong([wrong])), ..AddOptions::default() };
     store.add(content, &opts).await
 }
 

@@ -57,8 +57,8 @@ impl Open for Damaged {
 
 #[cfg(test)]
 mod tests {
-    use futures::executor::block_on;
     use futures::TryStreamExt;
+    use futures::executor::block_on;
 
     use super::super::{LEAF, random};
     use super::*;

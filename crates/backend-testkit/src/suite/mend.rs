@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use backend_core::{AddOptions, Content, Error, GetOptions, Mend, ErrorKind};
+use backend_core::{AddOptions, Content, Error, ErrorKind, GetOptions, Mend};
 use bytes::Bytes;
 use futures::TryStreamExt;
 
@@ -70,7 +70,11 @@ async fn mended(subject: &Subject, len: u64, damage: &Damage) -> Outcome {
     let asked: u64 = watch.ranges().iter().map(|range| range.end - range.start).sum();
     let wrong: u64 = damage.wrong.iter().map(|range| range.end.min(len) - range.start.min(len)).sum();
     let most = if subject.offers().mend { wrong + PART * damage.wrong.len() as u64 } else { len };
-    ensure!(asked <= most, "{name}: {asked} bytes were asked of the source, of which {wrong} were wrong ({:?})", watch.ranges());
+    ensure!(
+        asked <= most,
+        "{name}: {asked} bytes were asked of the source, of which {wrong} were wrong ({:?})",
+        watch.ranges()
+    );
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Checkpoint, Condition, Content, Dag, Error, ErrorKind, Evidence, Key, Locator, Mend, Metadata, Progress,
-    Removal, RemoveOptions, Result, ResumeToken, StatOptions,
+    AddOptions, Checkpoint, Condition, Content, Dag, Error, ErrorKind, Evidence, Key, Locator, Mend, Metadata,
+    Progress, Removal, RemoveOptions, Result, ResumeToken, StatOptions,
 };
 use backend_testkit::{Defect, lying, small};
 use bytes::Bytes;

@@ -154,6 +154,31 @@ pub(crate) struct Report {
     pub(crate) html: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// Where to answer /metrics and /healthz: PORT (this machine alone) or ADDRESS:PORT [default: nowhere]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+    /// How often to reconcile
+    #[arg(long, value_name = "TIME", default_value = "1m")]
+    pub(crate) every: Period,
+    /// After this time the copies on a backend that is down count no longer
+    #[arg(long, value_name = "TIME", default_value = "1d")]
+    pub(crate) grace: Period,
+    /// How often to read copies back
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub(crate) scrub_every: Period,
+    /// Read back copies that nobody has looked at for so long
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = age)]
+    pub(crate) older_than: u64,
+    /// Each time, read back at most so many bytes, such as 100GiB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) budget: Option<Size>,
+    /// Read back at most so many bytes a second, such as 20MiB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_rate: Option<Size>,
+}
+
 fn age(text: &str) -> Result<u64, String> {
     match text.trim() {
         "0" | "0s" => Ok(0),

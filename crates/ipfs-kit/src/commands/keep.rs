@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backend_core::{Error, ErrorKind};
+use backend_manager::daemon::Stop;
 use backend_manager::{Done, Listener, Manager, Mode, Reconcile, Reconciled, Release, Scrub};
 use serde_json::json;
 
@@ -101,6 +102,7 @@ pub(super) async fn scrub(manager: &Manager, args: args::Scrub, output: &Output)
         budget: args.budget.map(|it| it.bytes()),
         max_rate: args.max_rate.map(|it| it.bytes()),
         backends: args.backends,
+        stop: Stop::new(),
     };
     let (listener, failure) = listener(output);
     let found = manager.scrub(&opts, &listener).await?;

@@ -63,9 +63,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
             let wanted = health::Wanted { names, probing, every };
             block_on(async { health::run(&open(home)?, &wanted, output).await })
         }
-        Command::Run { listen } => {
-            serve(|stop| async move { run::run(open(home)?, listen.as_deref(), stop, output).await })
-        }
+        Command::Run(args) => serve(|stop| async move { run::run(open(home)?, args, stop, output).await }),
         Command::Policy(command) => block_on(async { policy::run(&open(home)?, command, output).await }),
         Command::Pin(command) => block_on(async { pin::run(&open(home)?, command, output).await }),
         Command::Reconcile(args) => block_on(async { keep::reconcile(&open(home)?, args, output).await }),

@@ -2,24 +2,29 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use backend_core::{Error, ErrorKind};
-use backend_manager::Manager;
+use backend_manager::config::Period;
 use backend_manager::daemon::{self, Board, Daemon, Listener, Stop};
+use backend_manager::{Manager, Reconcile, Scrub, Upkeep, upkeep};
 use serde_json::json;
 
 use super::Outcome;
+use crate::args;
 use crate::exit::Exit;
 use crate::output::{Failure, Output};
 
-pub(super) async fn run(manager: Manager, listen: Option<&str>, stop: Stop, output: &Output) -> Outcome {
-    let listener = match listen {
+pub(super) async fn run(manager: Manager, args: args::Run, stop: Stop, output: &Output) -> Outcome {
+    let listener = match args.listen.as_deref() {
         Some(text) => Some(Listener::bind(address(text)?).await?),
         None => None,
     };
     let at = listener.as_ref().map(|it| it.at);
     let board = Arc::new(Board::new());
-    let daemon = Daemon::new(manager.clone(), daemon::standard(&board), board.clone())?;
+    let mut chores = daemon::standard(&board);
+    chores.extend(upkeep(&wanted(&args), &board));
+    let daemon = Daemon::new(manager.clone(), chores, board.clone())?;
     match (output.json, at) {
         (true, at) => output.json(&json!({ "event": "started", "listen": at.map(|it| it.to_string()) }))?,
         (false, Some(at)) => output.line(format_args!("running; metrics at http://{at}/metrics"))?,
@@ -36,6 +41,18 @@ pub(super) async fn run(manager: Manager, listen: Option<&str>, stop: Stop, outp
         false => output.line("stopped")?,
     }
     Ok(Exit::Ok)
+}
+
+fn wanted(args: &args::Run) -> Upkeep {
+    let time = |period: Period| Duration::from_secs(period.seconds());
+    let scrub = Scrub {
+        older_than: Duration::from_secs(args.older_than),
+        budget: args.budget.map(|it| it.bytes()),
+        max_rate: args.max_rate.map(|it| it.bytes()),
+        ..Scrub::default()
+    };
+    let reconcile = Reconcile { grace: time(args.grace), ..Reconcile::default() };
+    Upkeep { reconcile, reconcile_every: time(args.every), scrub, scrub_every: time(args.scrub_every) }
 }
 
 /// `PORT` means this machine alone.
