@@ -253,3 +253,43 @@ fn retention_moves_and_a_contradiction_is_told() {
     assert_eq!((on, &stat["state"]), (vec!["new"], &"safe".into()), "{stat}");
     assert_eq!(stat["replicas"][0]["evidence"], "verified", "the old one went only behind proof");
 }
+
+/// What a jump of the clock by a year makes of it: everything is older than it was.
+fn a_year_later(it: &Journey) {
+    let catalog = rusqlite::Connection::open(it.home().join("catalog.db")).unwrap();
+    let year = 365_i64 * 24 * 60 * 60 * 1000;
+    let columns =
+        [("contents", "created_at"), ("replicas", "changed_at"), ("replicas", "checked_at"), ("replicas", "proved_at")];
+    for (table, column) in columns {
+        catalog.execute(&format!("UPDATE {table} SET {column} = {column} - ?1 WHERE ?1 < {column}"), [year]).unwrap();
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_removes_nothing() {
+    let house = house();
+    for name in ["a", "b"] {
+        house.it.ok([
+            "backend",
+            "update",
+            name,
+            "--set",
+            "policies.retention_days=30",
+            "--set",
+            "policies.auto_cleanup=true",
+        ]);
+    }
+    assert!(house.is_safe(), "{}", house.standing());
+    a_year_later(&house.it);
+    let before = Journey::files(&house.it.path("a"));
+    let stopped = house.it.run(["reconcile", "--json"]);
+    assert_eq!(stopped.code, Some(7), "{stopped:?}");
+    assert!(stopped.json().iter().any(|it| it["release"] == "--release removals"), "{stopped:?}");
+    assert!(Journey::files(&house.it.path("a")) == before);
+    // A person says that the clock is right: then it goes where it may be, and the old copies go behind proof.
+    house.it.ok(["reconcile", "--release", "removals"]);
+    house.it.ok(["reconcile", "--release", "removals"]);
+    assert!(house.is_safe(), "{}", house.standing());
+    assert_eq!(Journey::files(&house.it.path("a")).keys().filter(|it| it.starts_with(".ipfs-kit/c")).count(), 0);
+    house.check();
+}
