@@ -59,45 +59,45 @@ mod vsftpd_by_tls {
     backend_testkit::suite!(fixture);
 }
 
+mod vsftpd_by_implicit_tls {
+    use super::*;
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::vsftpd(FtpTls::Implicit).unwrap());
+    async fn fixture() -> Fixture {
+        anonymous(&SERVER, FtpTls::Implicit).small()
+    }
+    backend_testkit::suite!(fixture);
+}
+
 mod pyftpdlib {
     use super::*;
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::pyftpdlib(FtpTls::Plain).unwrap());
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::pyftpdlib().unwrap());
     async fn fixture() -> Fixture {
         super::fixture(&SERVER, FtpTls::Plain)
-    }
-    backend_testkit::suite!(fixture);
-}
-
-mod pyftpdlib_by_tls {
-    use super::*;
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::pyftpdlib(FtpTls::Explicit).unwrap());
-    async fn fixture() -> Fixture {
-        super::fixture(&SERVER, FtpTls::Explicit).small()
-    }
-    backend_testkit::suite!(fixture);
-}
-
-mod pyftpdlib_by_implicit_tls {
-    use super::*;
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::pyftpdlib(FtpTls::Implicit).unwrap());
-    async fn fixture() -> Fixture {
-        super::fixture(&SERVER, FtpTls::Implicit).small()
     }
     backend_testkit::suite!(fixture);
 }
 
 mod proftpd {
     use super::*;
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::proftpd().unwrap());
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::proftpd(FtpTls::Plain).unwrap());
     async fn fixture() -> Fixture {
         super::fixture(&SERVER, FtpTls::Plain)
     }
     backend_testkit::suite!(fixture);
 }
 
+mod proftpd_by_tls {
+    use super::*;
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::proftpd(FtpTls::Explicit).unwrap());
+    async fn fixture() -> Fixture {
+        super::fixture(&SERVER, FtpTls::Explicit).small()
+    }
+    backend_testkit::suite!(fixture);
+}
+
 #[tokio::test]
 async fn the_server_connects_to_us_where_that_is_wanted() {
-    for server in [Server::vsftpd(FtpTls::Plain).unwrap(), Server::proftpd().unwrap()] {
+    for server in [Server::vsftpd(FtpTls::Plain).unwrap(), Server::proftpd(FtpTls::Plain).unwrap()] {
         let mut connection = connection(&server, FtpTls::Plain);
         connection["passive"] = false.into();
         let user = if format!("{server:?}").contains("vsftpd") { "anonymous" } else { USER };
@@ -111,7 +111,7 @@ async fn the_server_connects_to_us_where_that_is_wanted() {
 
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_refused() {
-    let server = Server::pyftpdlib(FtpTls::Explicit).unwrap();
+    let server = Server::proftpd(FtpTls::Explicit).unwrap();
     let mut strict = connection(&server, FtpTls::Explicit);
     strict["ca_certificates"] = json!([]);
     let err = add(&open(strict.clone(), USER, SECRET), "x", &random("x", 10)).await.unwrap_err();
@@ -125,7 +125,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
 
 #[tokio::test]
 async fn a_wrong_password_is_said_so_and_shown_to_nobody() {
-    for server in [Server::pyftpdlib(FtpTls::Plain).unwrap(), Server::proftpd().unwrap()] {
+    for server in [Server::pyftpdlib().unwrap(), Server::proftpd(FtpTls::Plain).unwrap()] {
         let store = open(connection(&server, FtpTls::Plain), USER, "canary-wrong");
         let err = add(&store, "x", &random("x", 10)).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Unauthenticated, "{err:?}");
@@ -142,7 +142,7 @@ fn run(program: &str, words: &[&str], home: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_clients_read_what_we_write_and_we_what_they_write() {
-    let server = Server::pyftpdlib(FtpTls::Plain).unwrap();
+    let server = Server::pyftpdlib().unwrap();
     let connection = connection(&server, FtpTls::Plain);
     let path = connection["path"].as_str().unwrap().to_owned();
     let store = open(connection, USER, SECRET);
@@ -185,8 +185,9 @@ async fn a_server_that_is_killed_in_an_upload_goes_on_with_it() {
     let servers = [
         (Server::vsftpd(FtpTls::Plain).unwrap(), FtpTls::Plain, "anonymous"),
         (Server::vsftpd(FtpTls::Explicit).unwrap(), FtpTls::Explicit, "anonymous"),
-        (Server::pyftpdlib(FtpTls::Plain).unwrap(), FtpTls::Plain, USER),
-        (Server::proftpd().unwrap(), FtpTls::Plain, USER),
+        (Server::proftpd(FtpTls::Implicit).unwrap(), FtpTls::Implicit, USER),
+        (Server::pyftpdlib().unwrap(), FtpTls::Plain, USER),
+        (Server::proftpd(FtpTls::Plain).unwrap(), FtpTls::Plain, USER),
     ];
     for (mut server, tls, user) in servers {
         let store = open(connection(&server, tls), user, SECRET);

@@ -75,22 +75,23 @@ impl Dialer {
 
     async fn greeted(&self) -> Result<AsyncRustlsFtpStream> {
         let host = self.connection.host.as_str();
-        let tcp = TcpStream::connect((host, self.connection.port())).await;
-        let tcp = tcp.map_err(|err| broken("reach the server", err))?;
-        tcp.set_nodelay(true).map_err(|err| broken("set up the connection", err))?;
+        let address = (host, self.connection.port());
         let door = |err| at_the_door("talk to the server", err);
+        if self.connection.tls == Tls::Implicit {
+            // The library connects by itself here: one connection of ours beside it would be one too many where servers count them.
+            let secure = AsyncRustlsFtpStream::connect_secure_implicit(address, self.trust.connector(), host);
+            let secure = secure.await.map_err(door)?;
+            secure.get_ref().await.set_nodelay(true).map_err(|err| broken("set up the connection", err))?;
+            return Ok(secure);
+        }
+        let tcp = TcpStream::connect(address).await.map_err(|err| broken("reach the server", err))?;
+        tcp.set_nodelay(true).map_err(|err| broken("set up the connection", err))?;
+        let plain = AsyncRustlsFtpStream::connect_with_stream(tcp).await.map_err(door)?;
         match self.connection.tls {
-            Tls::None => AsyncRustlsFtpStream::connect_with_stream(tcp).await.map_err(door),
             Tls::Explicit => {
-                let plain = AsyncRustlsFtpStream::connect_with_stream(tcp).await.map_err(door)?;
                 plain.into_secure(self.trust.connector(), host).await.map_err(|err| failed("begin TLS", err))
             }
-            Tls::Implicit => {
-                let address = tcp.peer_addr().map_err(|err| broken("reach the server", err))?;
-                drop(tcp);
-                let secure = AsyncRustlsFtpStream::connect_secure_implicit(address, self.trust.connector(), host);
-                secure.await.map_err(door)
-            }
+            Tls::None | Tls::Implicit => Ok(plain),
         }
     }
 
