@@ -12,18 +12,13 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     stat: true,
     add: true,
     resume: true,
-    if_absent: false,
-    if_match: false,
     range: true,
-    block: false,
     remove: true,
     list: true,
-    pin: false,
     usage: true,
-    versions: false,
-    search: false,
     labels: true,
     link: true,
+    ..Capabilities::NONE
 };
 
 /// `connection:` of an S3 store.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backend_core::{Capabilities, DigestKind, Error, ErrorKind, OWN_PREFIX, Result, Secret, Settings};
+use backend_core::{Capabilities, DigestKind, OWN_PREFIX, Result, Secret, Settings};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use url::{Host, Url};
@@ -59,8 +59,7 @@ impl Rules {
     pub(crate) fn read(settings: &Settings) -> Result<Self> {
         let connection: Connection = settings.connection()?;
         let credentials: Credentials = settings.credentials()?;
-        Self::of(connection, credentials)
-            .map_err(|(key, why)| Error::new(ErrorKind::InvalidConfig, format!("{}: {key}: {why}", settings.name)))
+        Self::of(connection, credentials).map_err(|(key, why)| settings.wrong(key, why))
     }
 
     fn of(connection: Connection, credentials: Credentials) -> Checked<Self> {

@@ -1,10 +1,10 @@
 //! The moment in which a copy gets its name.
 
 use backend_core::{Condition, Error, ErrorKind, Result};
+use backend_folders::Target;
 
 use super::add::Order;
 use super::look::{Seen, look};
-use super::name::Target;
 use super::session::Session;
 use super::temp::Temp;
 use super::wire::{Field, kind};

@@ -231,9 +231,7 @@ fn proftpd(server: &Server, tls: FtpTls) -> Result<Command, Unready> {
         shelf::program("proftpd-tls")?;
         certified(server)?;
         text.push_str(PROFTPD_TLS);
-        text.push_str(&format!(
-            "TLSRSACertificateFile {folder}/cert.pem\nTLSRSACertificateKeyFile {folder}/key.pem\n"
-        ));
+        text.push_str(&format!("TLSRSACertificateFile {folder}/cert.pem\nTLSRSACertificateKeyFile {folder}/key.pem\n"));
     }
     if tls == FtpTls::Implicit {
         text.push_str("TLSOptions UseImplicitSSL\n");
