@@ -13,8 +13,9 @@ use std::task::Poll;
 
 use backend_core::ErrorKind;
 use backend_testkit::real::{FtpTls, SECRET, Server, USER};
-use backend_testkit::{Fixture, Gate, Keeper, LEAF, Watch, random};
+use backend_testkit::{Fixture, Gate, Keeper, LEAF, Watch, apart, random};
 use common::{add, add_kept, bytes_of, fixture_of, kept, names, open, read};
+use futures::TryStreamExt;
 use serde_json::{Value, json};
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -213,4 +214,29 @@ async fn a_server_that_is_killed_in_an_upload_goes_on_with_it() {
         assert!(0 < watch.opened().into_iter().min().unwrap(), "{server:?}: it began again");
         assert_eq!(read(&store, "killed").await.unwrap(), bytes_of(&content).await, "{server:?}");
     }
+}
+
+/// A folder of a hundred thousand names costs no more than one of two pages.
+#[tokio::test]
+async fn a_large_folder_is_listed_in_flat_memory() {
+    const NAME: &str = "a_large_folder_is_listed_in_flat_memory";
+    const MIB: u64 = 1 << 20;
+    if let Some(word) = apart::word() {
+        let store = open(serde_json::from_str(&word).unwrap(), "anonymous", SECRET);
+        let opts = backend_core::ListOptions::default();
+        let n = store.list(&opts).try_fold(0, async |n: usize, _| Ok(n + 1)).await.unwrap();
+        return apart::say(&format!("{n} {}", apart::peak().unwrap()));
+    }
+    let server = Server::vsftpd(FtpTls::Plain).unwrap();
+    let peaks = [8_192, 100_000].map(|n: usize| {
+        let connection = connection(&server, FtpTls::Plain);
+        let folder = server.data().join(connection["path"].as_str().unwrap().trim_start_matches('/'));
+        (0..n).for_each(|it| drop(std::fs::File::create(folder.join(format!("a name of a file {it:06}"))).unwrap()));
+        let said = apart::run(NAME, &connection.to_string()).unwrap();
+        let (found, peak) = said.split_once(' ').unwrap();
+        assert_eq!(found, n.to_string());
+        peak.parse::<u64>().unwrap()
+    });
+    println!("the most memory, in bytes: {peaks:?}");
+    assert!(peaks[1] < peaks[0] + 4 * MIB && peaks[1] < 64 * MIB, "{peaks:?}");
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use super::certificate::{certified, openssl};
 use super::plan::Plan;
 use super::{SECRET, Server, USER, Unready, shelf};
 
@@ -126,11 +127,6 @@ impl Server {
         })
     }
 
-    /// The certificate that it was started with, as PEM: of `localhost` and 127.0.0.1, and signed by itself.
-    pub fn certificate(&self) -> String {
-        fs::read_to_string(self.folder.join("cert.pem")).unwrap_or_default()
-    }
-
     /// The program of a client that was provisioned.
     ///
     /// # Errors
@@ -172,26 +168,6 @@ fn written(server: &Server, name: &str, text: &str) -> Result<PathBuf, Unready> 
     fs::write(&path, text).map_err(|err| Unready::at(&path, "write", err))?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(|err| Unready::at(&path, "close", err))?;
     Ok(path)
-}
-
-fn openssl(server: &Server, words: &[&str]) -> Result<String, Unready> {
-    let said = Command::new("openssl").args(words).current_dir(&server.folder).output();
-    match said {
-        Ok(said) if said.status.success() => Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned()),
-        Ok(said) => Err(Unready::new(format!("openssl: {}", String::from_utf8_lossy(&said.stderr)))),
-        Err(err) => Err(Unready::new(format!("openssl: {err}"))),
-    }
-}
-
-fn certified(server: &Server) -> Result<(), Unready> {
-    if server.folder.join("cert.pem").exists() {
-        return Ok(());
-    }
-    let subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-    let plain = ["-addext", "basicConstraints=critical,CA:FALSE"];
-    let files = ["-keyout", "key.pem", "-out", "cert.pem"];
-    let kind = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"];
-    openssl(server, &[&kind[..], &subject[..], &plain[..], &files[..]].concat()).map(drop)
 }
 
 fn vsftpd(server: &Server, tls: FtpTls) -> Result<Command, Unready> {
