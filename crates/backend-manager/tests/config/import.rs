@@ -81,7 +81,7 @@ backends/local_fs.yaml: local_fs: config of local, off
 backends/parquet_meta.yaml: parquet_meta: unsupported parquet: it held tables about backends, and no content
 backends/s3_demo.yaml: s3_demo: config of s3, off
   switched off: ipfs_kit_py made this sample by itself when it found no backends
-  s3_demo_policy.json: not enforced here: cache, replication.max_redundancy, retention.max_retention_days, storage_quota.max_files, storage_quota.warn_threshold, traffic_quota",
+  s3_demo_policy.json: not enforced here: cache, replication.geo_distribution, replication.max_redundancy, retention.max_retention_days, storage_quota.max_files, storage_quota.warn_threshold, traffic_quota",
     );
     let config = found.iter().find_map(|it| match &it.outcome {
         Outcome::Config(config) if config.kind == "local" => Some(config),
