@@ -17,6 +17,8 @@ pub struct Capabilities {
     pub stat: bool,
     /// Bytes can be sent to it.
     pub add: bool,
+    /// Of a copy that is wrong in parts only these are sent: [`Mend`](crate::Mend). Without it everything is sent again.
+    pub mend: bool,
     /// A begun upload can be gone on with, also by another process.
     pub resume: bool,
     /// [`Condition::IfAbsent`](crate::Condition::IfAbsent).
@@ -51,6 +53,7 @@ impl Capabilities {
         get: false,
         stat: false,
         add: false,
+        mend: false,
         resume: false,
         if_absent: false,
         if_match: false,
@@ -67,11 +70,12 @@ impl Capabilities {
     };
 
     /// Every capability with its name, in the order of the tables.
-    pub fn rows(&self) -> [(&'static str, bool); 16] {
+    pub fn rows(&self) -> [(&'static str, bool); 17] {
         [
             ("get", self.get),
             ("stat", self.stat),
             ("add", self.add),
+            ("mend", self.mend),
             ("resume", self.resume),
             ("if_absent", self.if_absent),
             ("if_match", self.if_match),

@@ -1,5 +1,6 @@
 //! How far a transfer has come. Whoever moves bytes ticks; the time-out layer and the user's display look.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +15,16 @@ struct Counters {
     bytes: AtomicU64,
     ticks: AtomicU64,
     parent: Option<Progress>,
+    tell: Option<Tell>,
+}
+
+/// Who is told of bytes as they move.
+struct Tell(Box<dyn Fn(u64) + Send + Sync>);
+
+impl fmt::Debug for Tell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tell")
+    }
 }
 
 impl Progress {
@@ -29,10 +40,20 @@ impl Progress {
         Self { counters: Arc::new(counters) }
     }
 
+    /// As [`Progress::child`]; `tell` is also told of its bytes, as they move. It is called by whoever moves them, so it must not wait.
+    #[must_use]
+    pub fn telling(&self, tell: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        let tell = Some(Tell(Box::new(tell)));
+        Self { counters: Arc::new(Counters { parent: Some(self.clone()), tell, ..Counters::default() }) }
+    }
+
     /// `n` more bytes have moved.
     pub fn moved(&self, n: u64) {
         self.counters.bytes.fetch_add(n, Ordering::Relaxed);
         self.counters.ticks.fetch_add(1, Ordering::Relaxed);
+        if let Some(Tell(tell)) = &self.counters.tell {
+            tell(n);
+        }
         if let Some(parent) = &self.counters.parent {
             parent.moved(n);
         }
@@ -66,5 +87,16 @@ mod tests {
         two.alive();
         assert_eq!((one.bytes(), two.bytes(), parent.bytes()), (3, 0, 3));
         assert_eq!((one.ticks(), two.ticks(), parent.ticks()), (1, 1, 2));
+    }
+
+    #[test]
+    fn who_is_told_hears_of_bytes_as_they_move() {
+        let (parent, heard) = (Progress::new(), Arc::new(AtomicU64::new(0)));
+        let ear = heard.clone();
+        let telling = parent.telling(move |n| drop(ear.fetch_add(n, Ordering::Relaxed)));
+        telling.child().moved(5);
+        assert_eq!((telling.bytes(), parent.bytes(), heard.load(Ordering::Relaxed)), (5, 5, 5));
+        parent.moved(1);
+        assert_eq!(heard.load(Ordering::Relaxed), 5, "only its own");
     }
 }

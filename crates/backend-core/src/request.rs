@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::error::Result;
 use crate::id::{ContentId, Locator};
+use crate::mend::Mend;
 use crate::progress::Progress;
 use crate::range::ByteRange;
 use crate::reply::{Link, Status};
@@ -34,6 +35,8 @@ pub struct GetOptions {
     pub form: Form,
     /// Only if the stored content still has this etag; else `Precondition`. Offered where `Capabilities::if_match` is.
     pub if_match: Option<String>,
+    /// As the medium has it, where the leaf can tell that from what a cache of this machine has: for whoever reads back to see whether it is still there.
+    pub fresh: bool,
     /// The caller hashes what comes. A leaf that would hash a block before it gives it away then need not do it a second time.
     pub unproved: bool,
 }
@@ -104,8 +107,8 @@ pub struct AddOptions {
     pub condition: Condition,
     /// The media type to keep with it, as a hint.
     pub content_type: Option<String>,
-    /// What is there is known to be wrong: every byte is sent, whatever the service believes that it has.
-    pub mend: bool,
+    /// What is there was read and is wrong, all of it or these ranges: it is sent again, whatever the service believes that it has.
+    pub mend: Option<Mend>,
     /// Everything that `pin` takes too.
     pub write: Write,
 }

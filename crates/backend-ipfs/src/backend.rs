@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backend_core::{
     AddOptions, Addressing, Backend, ByteRange, Content, ContentId, Entry, ErrorKind, Evidence, Fetched, Form,
-    GetOptions, Health, Info, ListOptions, Locator, Metadata, Next, Pin, Power, Progress, Removal, RemoveOptions,
+    GetOptions, Health, Info, ListOptions, Locator, Mend, Metadata, Next, Pin, Power, Progress, Removal, RemoveOptions,
     Result, Scope, Settings, StatOptions, Status, StorageType, Usage, Write,
 };
 use bytes::Bytes;
@@ -142,6 +142,15 @@ impl Ipfs {
         let (cid, write, progress) = (content.cid(), &opts.write, &opts.write.progress);
         let size = (content.shape() == backend_core::Shape::File).then(|| content.len());
         let Some(pinned) = self.node.pinned(cid, None).await? else {
+            let partly = opts.mend.as_ref().filter(|mend| !mend.ranges().is_empty());
+            if let Some(mend) = partly
+                && self.node.is_held(cid).await?
+            {
+                // A file of a folder: it stays what the folder's pin holds.
+                self.node.mend(content, mend, progress).await?;
+                let meta = Metadata::new(ContentId::from(*cid), Evidence::Acknowledged);
+                return Ok(Metadata { size, existed: Some(true), ..meta });
+            }
             self.node.import(content, write.name.as_deref(), progress).await?;
             return Ok(Metadata {
                 size,
@@ -150,7 +159,7 @@ impl Ipfs {
             });
         };
         // The node does not hash what it has: whoever has read it knows better.
-        let complete = match opts.mend {
+        let complete = match opts.mend.is_some() {
             true => Err(error::absent("the copy is damaged")),
             false => self.node.complete(&pinned.cid, progress).await,
         };
@@ -158,7 +167,7 @@ impl Ipfs {
             Ok(()) => Evidence::Acknowledged,
             Err(err) if err.kind() == ErrorKind::NotFound => {
                 // It hashed what was sent; a node with `Datastore` set not to write through may still have kept a damaged block that it had.
-                self.node.mend(content, progress).await?;
+                self.node.mend(content, opts.mend.as_ref().unwrap_or(&Mend::all()), progress).await?;
                 Evidence::Acknowledged
             }
             Err(err) => return Err(err),

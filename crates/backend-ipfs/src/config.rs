@@ -13,6 +13,7 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: true,
     range: true,
     block: true,
     remove: true,

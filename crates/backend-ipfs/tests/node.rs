@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use backend_core::{
-    AddOptions, Backend, Content, Effect, ErrorKind, Evidence, Exposure, GetOptions, ListOptions, Locator, Pin, Power,
-    Removal, RemoveOptions,
+    AddOptions, Backend, Content, Effect, ErrorKind, Evidence, Exposure, GetOptions, ListOptions, Locator, Mend, Pin,
+    Power, Removal, RemoveOptions,
 };
 use backend_testkit::kubo::{Blocks, Kubo, Lie};
-use backend_testkit::{Gate, LEAF, random, small, tree};
+use backend_testkit::{Gate, LEAF, Watch, random, small, tree};
 use bytes::Bytes;
 use common::{add, dag, file, listed, open, read, stat};
 use futures::TryStreamExt;
@@ -148,6 +148,33 @@ async fn what_was_lost_is_mended_and_the_pin_stays() {
     assert_eq!((mended.existed, mended.evidence), (Some(true), Evidence::Acknowledged));
     assert_eq!(read(&node, content.cid(), &GetOptions::default()).await.unwrap().len() as u64, LEAF * 3);
     assert_eq!(stat(&node, content.cid()).await.unwrap().note.as_deref(), Some("pinned as kept"));
+    let asked = kubo.asked().join(" ");
+    assert!(!asked.contains("pin-roots=true"), "a pin was set over the pin: {asked}");
+}
+
+#[tokio::test]
+async fn of_what_is_wrong_only_that_is_sent() {
+    let (kubo, node) = start().await;
+    let content = random("wrong", LEAF * 4);
+    common::add_named(&node, &content, "kept").await.unwrap();
+    let leaves: Vec<_> = kubo.blocks().cids().into_iter().filter(|cid| cid.codec() == 0x55).collect();
+    leaves.iter().for_each(|leaf| drop(kubo.blocks().corrupt(leaf)));
+    kubo.asked();
+    for (wrong, spans) in [(LEAF..LEAF + 1, 1), (2 * LEAF - 1..3 * LEAF, 2)] {
+        let (lent, watch) = Watch::over(&content);
+        let opts = AddOptions { mend: Some(Mend::wrong([wrong.clone()])), ..AddOptions::default() };
+        let mended = node.add(&lent, &opts).await.unwrap();
+        assert_eq!((mended.existed, mended.evidence), (Some(true), Evidence::Acknowledged));
+        // Whole leaves: a part of one cannot be sent.
+        let start = wrong.start / LEAF * LEAF;
+        assert_eq!(watch.ranges(), [start..start + spans * LEAF]);
+    }
+    let mut found = Vec::new();
+    for leaf in leaves {
+        found.push(read(&node, &leaf, &GetOptions::block()).await.map_or_else(|err| Err(err.kind()), |_| Ok(())));
+    }
+    found.sort_by_key(|it| it.is_err());
+    assert_eq!(found, [Ok(()), Ok(()), Err(ErrorKind::Integrity), Err(ErrorKind::Integrity)]);
     let asked = kubo.asked().join(" ");
     assert!(!asked.contains("pin-roots=true"), "a pin was set over the pin: {asked}");
 }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backend_core::{
-    Backend, Content, ContentId, ErrorKind, Evidence, GetOptions, ListOptions, Next, Pin, Settings, Status,
+    AddOptions, Backend, Content, ContentId, ErrorKind, Evidence, GetOptions, ListOptions, Mend, Next, Pin, Settings,
+    Status,
 };
 use backend_testkit::kubo::{Kubo, Lie};
-use backend_testkit::{LEAF, TestClock, random, small};
+use backend_testkit::{LEAF, TestClock, Watch, random, small, tree};
 use bytes::Bytes;
 use common::{add, counted, listed, open, read, stat};
 use futures::{StreamExt, TryStreamExt};
@@ -41,6 +42,28 @@ async fn what_lost_a_block_is_there_in_part() {
     assert!(kubo.blocks().delete(content.cid()));
     let found = counted(&node, content.cid()).await.unwrap();
     assert_eq!((found.status, found.present, found.size), (Status::Partial, Some(0), None));
+}
+
+#[tokio::test]
+async fn a_file_of_a_folder_is_mended_and_gets_no_pin_of_its_own() {
+    let (kubo, node) = start().await;
+    let (folder, _) = tree("mended").unwrap();
+    let file = random("mended", LEAF + 9);
+    add(&node, &folder).await.unwrap();
+    let bytes: Vec<Bytes> = file.open_all().await.unwrap().try_collect().await.unwrap();
+    let leaf = address::sha256(address::RAW, &bytes.concat()[..LEAF as usize]);
+    assert!(kubo.blocks().corrupt(&leaf));
+    assert_eq!(read(&node, &leaf, &GetOptions::block()).await.unwrap_err().kind(), ErrorKind::Integrity);
+    let (pins, (lent, watch)) = (kubo.pins(), Watch::over(&file));
+    let opts = AddOptions { mend: Some(Mend::wrong([7..8])), ..AddOptions::default() };
+    let mended = node.add(&lent, &opts).await.unwrap();
+    assert_eq!((mended.existed, mended.evidence), (Some(true), Evidence::Acknowledged));
+    assert_eq!((watch.ranges(), kubo.pins()), (vec![0..LEAF], pins));
+    assert_eq!(read(&node, &leaf, &GetOptions::block()).await.unwrap().len() as u64, LEAF);
+    // What nothing holds is stored like anything else.
+    let alone = random("alone", 2 * LEAF);
+    node.add(&alone, &opts).await.unwrap();
+    assert_eq!(stat(&node, alone.cid()).await.unwrap().size, Some(2 * LEAF));
 }
 
 /// What a network would bring.

@@ -9,8 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backend_core::{
     AddOptions, Backend, Clock, Content, ContentId, Entry, ErrorKind, Facts, Fetched, GetOptions, Health, Info,
-    ListOptions, Locator, Metadata, Pin, Power, Progress, Removal, RemoveOptions, Result, ResumeToken, StatOptions,
-    Usage, Write,
+    ListOptions, Locator, Metadata, Pin, Power, Removal, RemoveOptions, Result, ResumeToken, StatOptions, Usage, Write,
 };
 use futures::stream::{BoxStream, StreamExt};
 
@@ -31,24 +30,10 @@ impl Observe {
         Self { inner, shared }
     }
 
-    /// The same, counted apart, and what was counted.
-    fn counted<'a>(&'a self, verb: Verb, write: &Write) -> (Write, Sent<'a>) {
-        let progress = write.progress.child();
-        let sent = Sent { shared: &self.shared, verb, progress: progress.clone() };
-        (Write { progress, ..write.clone() }, sent)
-    }
-}
-
-/// Counts what was sent when the act is over, also when it was dropped.
-struct Sent<'a> {
-    shared: &'a Shared,
-    verb: Verb,
-    progress: Progress,
-}
-
-impl Drop for Sent<'_> {
-    fn drop(&mut self) {
-        self.shared.moved(self.verb, self.progress.bytes());
+    /// The same, counted as its bytes move.
+    fn counted(&self, verb: Verb, write: &Write) -> Write {
+        let shared = self.shared.clone();
+        Write { progress: write.progress.telling(move |bytes| shared.moved(verb, bytes)), ..write.clone() }
     }
 }
 
@@ -75,7 +60,7 @@ impl Backend for Observe {
     }
 
     async fn add(&self, content: &Content, opts: &AddOptions) -> Result<Metadata> {
-        let (write, _sent) = self.counted(Verb::Add, &opts.write);
+        let write = self.counted(Verb::Add, &opts.write);
         let own = opts.id.clone().unwrap_or_else(|| ContentId::from(*content.cid()));
         let opts = AddOptions { write, ..opts.clone() };
         self.shared.watch(Verb::Add, Some(&own), self.inner.add(content, &opts)).await
@@ -94,7 +79,7 @@ impl Backend for Observe {
     }
 
     async fn pin(&self, id: &ContentId, pin: &Pin) -> Result<Metadata> {
-        let (write, _sent) = self.counted(Verb::Pin, &pin.write);
+        let write = self.counted(Verb::Pin, &pin.write);
         let pin = Pin { write, ..pin.clone() };
         self.shared.watch(Verb::Pin, Some(id), self.inner.pin(id, &pin)).await
     }

@@ -17,6 +17,7 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: true,
     if_absent: true,
     if_match: true,
     range: true,
@@ -55,6 +56,7 @@ impl Local {
             condition: opts.condition.clone(),
             about: About { content_type: opts.content_type.clone(), labels: opts.write.labels.clone() },
             progress: opts.write.progress.clone(),
+            mend: opts.mend.clone(),
         };
         order.about.encode()?;
         Ok((at, order))

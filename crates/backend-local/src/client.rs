@@ -10,6 +10,7 @@ mod erase;
 mod health;
 mod list;
 mod look;
+mod mend;
 mod name;
 mod names;
 mod place;

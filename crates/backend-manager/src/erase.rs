@@ -10,6 +10,7 @@ use crate::catalog::process::Process;
 use crate::catalog::replicas::{
     self, Intended, Intent, License, Moved, ReplicaAt, ReplicaRow, ReplicaState, Seen, Sidecar,
 };
+use crate::catalog::survey::{self, SurveyedWish};
 use crate::catalog::{Catalog, transfers};
 use crate::fault;
 use crate::fleet::Member;
@@ -24,9 +25,27 @@ pub(crate) struct Named {
     pub(crate) kind: ContentKind,
 }
 
+/// Why a copy may be removed.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    pub(crate) license: License,
+    /// What was wanted when that was decided: if anything else is wanted by now, it is not removed.
+    pub(crate) wishes: Option<Vec<SurveyedWish>>,
+}
+
 impl Manager {
     /// Removes one copy. `None`: it is not ours, or somebody wants it after all.
     pub(crate) async fn remove_copy(&self, content: &ContentRow, row: ReplicaRow) -> Result<Option<Removal>> {
+        self.remove_under(content, row, Permit { license: License::Unwanted, wishes: None }).await
+    }
+
+    /// As [`Manager::remove_copy`], if `permit` holds.
+    pub(crate) async fn remove_under(
+        &self,
+        content: &ContentRow,
+        row: ReplicaRow,
+        permit: Permit,
+    ) -> Result<Option<Removal>> {
         if !row.replica.key.is_empty() && self.fleet().member(&row.backend_name).await?.addressing() == Addressing::Cid
         {
             return self.let_go_copy(row).await;
@@ -42,7 +61,7 @@ impl Manager {
             }
             ReplicaState::Uploading => return self.remove_begun(content, row).await,
             ReplicaState::Removing => {}
-            _ => match self.begin(&at).await? {
+            _ => match self.begin(&at, permit).await? {
                 Moved::Won(_) => fault::point("after-removing"),
                 // The key was given to other content: nothing of ours lies there.
                 Moved::Lost if row.state == ReplicaState::Missing && !row.replica.key.is_empty() => {
@@ -101,9 +120,18 @@ impl Manager {
         Ok(Some(removal))
     }
 
-    async fn begin(&self, at: &ReplicaAt) -> Result<Moved> {
+    async fn begin(&self, at: &ReplicaAt, permit: Permit) -> Result<Moved> {
         let at = at.clone();
-        self.catalog().write(move |conn| replicas::begin_remove(conn, &at, &License::Unwanted, now())).await
+        let begin = move |conn: &rusqlite::Connection| {
+            if let Some(planned) = permit.wishes {
+                let found = survey::one(conn, at.replica.content)?;
+                if found.is_none_or(|it| it.wishes != planned) {
+                    return Ok(Moved::Lost);
+                }
+            }
+            replicas::begin_remove(conn, &at, &permit.license, now())
+        };
+        self.catalog().write(begin).await
     }
 }
 
@@ -186,17 +214,19 @@ async fn erase(member: &Member, named: &Named, row: &ReplicaRow, twin: Twin) -> 
     let Named { cid, kind } = *named;
     let is_key = member.addressing() == Addressing::Key;
     let at = layout::locator(member.addressing(), &cid, kind, &row.replica.key)?.with_handle(row.handle.clone());
-    let sidecar = Locator::new(layout::sidecar(&cid)?);
+    let sidecar = layout::sidecar_at(member.addressing(), &cid, row.sidecar_handle.as_deref())?;
     if kind == ContentKind::Directory && member.addressing() != Addressing::Cid {
-        return member.backend.remove(&sidecar.with_handle(row.handle.clone()), &RemoveOptions::default()).await;
+        let at = sidecar.unwrap_or(at);
+        return member.backend.remove(&at, &RemoveOptions::default()).await;
     }
     let removal = match is_key && !row.replica.key.is_empty() {
         true => erase_key(member, &at, row.etag.as_deref()).await?,
         false => member.backend.remove(&at, &RemoveOptions::default()).await?,
     };
     if twin == Twin::None && (row.sidecar == Sidecar::Present || (is_key && kind == ContentKind::File)) {
-        let sidecar = sidecar.with_handle(row.sidecar_handle.clone());
-        member.backend.remove(&sidecar, &RemoveOptions::default()).await?;
+        if let Some(sidecar) = sidecar {
+            member.backend.remove(&sidecar, &RemoveOptions::default()).await?;
+        }
     }
     Ok(removal)
 }

@@ -99,17 +99,18 @@ impl Manager {
         }
     }
 
-    async fn stored(&self, row: ContentRow) -> Result<Stored> {
+    pub(crate) async fn stored(&self, row: ContentRow) -> Result<Stored> {
         let number = row.number;
         let rows = self.catalog().read(move |conn| replicas::of(conn, number)).await?;
         let mut replicas = Vec::new();
-        for it in rows.into_iter().filter(|it| it.state.is_readable()) {
+        for it in rows.into_iter().filter(ReplicaRow::is_readable) {
             let name = it.backend_name.clone();
             match self.replica(it, &row).await {
                 Ok(replica) => replicas.push(replica),
                 Err(err) => tracing::warn!(backend = %name, error = %err, "a replica cannot be asked"),
             }
         }
+        self.by_health(&mut replicas).await;
         if replicas.is_empty() {
             replicas = self.by_cid(&row.content.cid).await?;
         }
@@ -122,7 +123,22 @@ impl Manager {
         Ok(Stored { content: row.content, dag, replicas, is_foreign: false })
     }
 
-    async fn replica(&self, row: ReplicaRow, content: &ContentRow) -> Result<Replica> {
+    /// Those whose backend works first; none is left out, for it may be the only one that has a chunk.
+    async fn by_health(&self, replicas: &mut [Replica]) {
+        if replicas.len() < 2 {
+            return;
+        }
+        let mut ranks = std::collections::HashMap::new();
+        for replica in replicas.iter() {
+            if let Ok(member) = self.fleet().member(&replica.name).await {
+                self.probe_beside(&member);
+                ranks.insert(replica.name.clone(), self.fleet().rank(&member));
+            }
+        }
+        replicas.sort_by_key(|replica| ranks.get(&replica.name).copied().unwrap_or((u8::MAX, 0)));
+    }
+
+    pub(crate) async fn replica(&self, row: ReplicaRow, content: &ContentRow) -> Result<Replica> {
         let member = self.fleet().member(&row.backend_name).await?;
         let info = member.backend.info();
         let cid = content.content.cid;
@@ -135,7 +151,16 @@ impl Manager {
         };
         let at = id.with_handle(row.handle.clone());
         let bad = row.bad_chunks.clone();
-        Ok(Replica { name: member.name.clone(), backend: member.backend, at, how, bad, row: Some(row) })
+        Ok(Replica {
+            name: member.name.clone(),
+            backend: member.backend,
+            hasty: member.hasty,
+            at,
+            how,
+            bad,
+            fresh: false,
+            row: Some(row),
+        })
     }
 
     /// What a file is, from its root: size and outboard.

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backend_core::{Addressing, Backend, Clock, Error, ErrorKind, Exposure, Facts, Power, Result, Role};
-use backend_layers::{Gates, Meter, Observed, Operational, SystemClock};
+use backend_core::{Addressing, Backend, Clock, Error, ErrorKind, Facts, Power, Result};
+use backend_layers::{Gates, Meter, Observed, Operational, Stacks};
 use tokio::sync::OnceCell;
 
 use crate::catalog::backends::{self, BackendState, NewBackend};
 use crate::catalog::{BackendNumber, Catalog};
 use crate::config::{BackendConfig, ConfigStore};
+use crate::health::Watch;
 use crate::learnt::{self, Learnt};
 use crate::marker;
 use crate::memory::CatalogState;
@@ -23,8 +24,12 @@ const RECOGNISED_FOR: Duration = Duration::from_secs(60);
 pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) backend: Arc<dyn Backend>,
+    /// The same, for whoever has another copy to turn to: nothing is repeated.
+    pub(crate) hasty: Arc<dyn Backend>,
     pub(crate) number: BackendNumber,
     pub(crate) meter: Arc<Meter>,
+    /// How it is.
+    pub(crate) watch: Arc<Watch>,
     /// What a probe has told, if one was ever asked.
     pub(crate) learnt: Option<Learnt>,
     /// Whether this process has asked.
@@ -36,12 +41,6 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Whether copies here are replicas of private content.
-    pub(crate) fn is_private_store(&self) -> bool {
-        let info = self.backend.info();
-        info.role == Role::Store && info.exposure == Exposure::Private && info.offers.add
-    }
-
     pub(crate) fn addressing(&self) -> Addressing {
         self.backend.info().addressing
     }
@@ -102,8 +101,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    pub(crate) fn new(store: ConfigStore, catalog: Catalog) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    pub(crate) fn new(store: ConfigStore, catalog: Catalog, clock: Arc<dyn Clock>) -> Self {
         Self { store, catalog, clock, gates: Gates::default(), open: Mutex::default() }
     }
 
@@ -124,8 +122,11 @@ impl Fleet {
     /// # Errors
     /// `InvalidConfig` when it is not configured, disabled, or configured wrongly.
     pub(crate) async fn member(&self, name: &str) -> Result<Member> {
-        if let Some(member) = self.lock().get(name) {
-            return Ok(member.clone());
+        if let Some(member) = self.opened(name) {
+            if member.watch.is_stale() {
+                member.watch.exchange(&member.meter).await?;
+            }
+            return Ok(member);
         }
         let config = self.store.load(name)?;
         if !config.enabled {
@@ -136,10 +137,21 @@ impl Fleet {
         Ok(self.lock().entry(name.to_owned()).or_insert(member).clone())
     }
 
+    fn opened(&self, name: &str) -> Option<Member> {
+        self.lock().get(name).cloned()
+    }
+
+    /// Those that are open now, by name.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        let mut members: Vec<Member> = self.lock().values().cloned().collect();
+        members.sort_by(|one, other| one.name.cmp(&other.name));
+        members
+    }
+
     /// Puts an opened backend among the others, without a configuration file and without link magic.
     pub(crate) async fn register(&self, name: &str, leaf: Arc<dyn Backend>) -> Result<()> {
         let config = BackendConfig::registered(name, leaf.info().kind.as_str());
-        let member = self.wrap(config, leaf, &Operational::default(), Arc::default()).await?;
+        let member = self.wrap(config, leaf, &Operational::default(), None).await?;
         match self.lock().insert(name.to_owned(), member) {
             None => Ok(()),
             Some(_) => Err(Error::new(ErrorKind::AlreadyExists, format!("there is a backend {name} already"))),
@@ -165,7 +177,7 @@ impl Fleet {
             false => {
                 let config = BackendConfig::clone(&old.config);
                 let (leaf, how) = self.leaf(&config, &learnt.facts)?;
-                let new = self.wrap(config, leaf, &how, old.meter.clone()).await?;
+                let new = self.wrap(config, leaf, &how, Some(old)).await?;
                 let (asked, recognised) = (old.asked.clone(), old.recognised.clone());
                 Member { learnt: Some(learnt), is_configured: true, asked, recognised, ..new }
             }
@@ -176,7 +188,7 @@ impl Fleet {
 
     async fn open(&self, config: BackendConfig, learnt: Option<Learnt>) -> Result<Member> {
         let (leaf, how) = self.leaf(&config, learnt.as_ref().map_or(&Facts::Null, |it| &it.facts))?;
-        let member = self.wrap(config, leaf, &how, Arc::default()).await?;
+        let member = self.wrap(config, leaf, &how, None).await?;
         Ok(Member { learnt, is_configured: true, ..member })
     }
 
@@ -195,16 +207,30 @@ impl Fleet {
         config: BackendConfig,
         leaf: Arc<dyn Backend>,
         how: &Operational,
-        meter: Arc<Meter>,
+        old: Option<&Member>,
     ) -> Result<Member> {
-        let backend = backend_layers::metered(leaf, how, &self.gates, self.clock.clone(), meter.clone());
+        let (watch, meter) = match old {
+            Some(old) => (old.watch.clone(), old.meter.clone()),
+            None => {
+                let limit = config.policies.traffic_quota_monthly();
+                let watch = Watch::new(&config.name, self.catalog.clone(), self.clock.clone(), limit);
+                let watch = Arc::new(watch);
+                (watch.clone(), Arc::new(Meter::telling(watch)))
+            }
+        };
+        let Stacks { patient: backend, hasty } =
+            backend_layers::stacks(leaf, how, &self.gates, self.clock.clone(), meter.clone());
         let entry = entry(&config, &*backend);
         let number = self.catalog.write(move |conn| backends::upsert(conn, &entry)).await?;
+        watch.is(number);
+        watch.exchange(&meter).await?;
         Ok(Member {
             name: config.name.clone(),
             backend,
+            hasty,
             number,
             meter,
+            watch,
             learnt: None,
             asked: Arc::default(),
             is_configured: false,
@@ -215,6 +241,15 @@ impl Fleet {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Member>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was counted and not yet written is written; the catalog waits for it when it is closed.
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for member in self.members() {
+            member.watch.farewell(&member.meter);
+        }
     }
 }
 

@@ -37,9 +37,11 @@ impl Manager {
         let replica = |member: Member| Replica {
             name: member.name,
             backend: member.backend,
+            hasty: member.hasty,
             at: Locator::new(*cid),
             how: How::Block,
             bad: Vec::new(),
+            fresh: false,
             row: None,
         };
         Ok(members.into_iter().map(replica).collect())

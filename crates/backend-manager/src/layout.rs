@@ -41,6 +41,25 @@ pub(crate) fn locator(addressing: Addressing, cid: &Cid, kind: ContentKind, key:
     })
 }
 
+/// What the catalog keeps of where a sidecar lies. Where a service assigns names it is asked by the archive's own CID, so that is kept too.
+pub(crate) fn sidecar_handle(addressing: Addressing, at: &Locator) -> Option<String> {
+    match (addressing, at.id.cid(), &at.handle) {
+        (Addressing::Assigned, Some(cid), Some(handle)) => Some(format!("{} {handle}", address::text(cid))),
+        (_, _, handle) => handle.clone(),
+    }
+}
+
+/// Where the sidecar of `root` lies, by what [`sidecar_handle`] kept. `None`: this store keeps none, or nobody knows where.
+pub(crate) fn sidecar_at(addressing: Addressing, root: &Cid, handle: Option<&str>) -> Result<Option<Locator>> {
+    Ok(match (addressing, handle.and_then(|it| it.split_once(' '))) {
+        (Addressing::Key, _) => Some(Locator::new(sidecar(root)?).with_handle(handle.map(str::to_owned))),
+        (Addressing::Assigned, Some((cid, handle))) => {
+            address::parse(cid).ok().map(|cid| Locator::new(cid).with_handle(Some(handle.to_owned())))
+        }
+        _ => None,
+    })
+}
+
 /// The last two characters spread best: the first ones are the same in all CIDs of a kind.
 fn sharded(kind: &str, cid: &Cid, ending: &str) -> Result<Key> {
     let text = address::text(cid);
@@ -59,5 +78,20 @@ mod tests {
         assert_eq!(content(&cid).unwrap().as_str(), format!(".ipfs-kit/c/5e/{text}"));
         assert_eq!(sidecar(&cid).unwrap().as_str(), format!(".ipfs-kit/d/5e/{text}.car"));
         assert_eq!(marker().unwrap().as_str(), ".ipfs-kit/store");
+    }
+
+    #[test]
+    fn a_sidecar_is_found_by_what_was_kept_of_its_place() {
+        let cid = ipld::address::parse("bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e").unwrap();
+        let given = Locator::new(cid).with_handle(Some("$a b".to_owned()));
+        let kept = sidecar_handle(Addressing::Assigned, &given);
+        assert_eq!(sidecar_at(Addressing::Assigned, &cid, kept.as_deref()).unwrap(), Some(given));
+        assert_eq!(sidecar_at(Addressing::Assigned, &cid, None).unwrap(), None);
+        let own = Locator::new(sidecar(&cid).unwrap());
+        assert_eq!(sidecar_at(Addressing::Key, &cid, None).unwrap(), Some(own.clone()));
+        let handled = own.with_handle(Some("7".to_owned()));
+        let kept = sidecar_handle(Addressing::Key, &handled);
+        assert_eq!(sidecar_at(Addressing::Key, &cid, kept.as_deref()).unwrap(), Some(handled));
+        assert_eq!(sidecar_at(Addressing::Cid, &cid, kept.as_deref()).unwrap(), None);
     }
 }

@@ -10,6 +10,8 @@ mod add;
 mod car;
 pub mod catalog;
 pub mod config;
+pub mod daemon;
+mod desired;
 mod erase;
 mod export;
 mod fault;
@@ -17,6 +19,7 @@ mod find;
 mod fleet;
 mod foreign;
 mod get;
+mod health;
 mod layout;
 mod learnt;
 pub mod linked;
@@ -27,23 +30,34 @@ mod naming;
 mod probe;
 mod query;
 mod read;
+mod reconcile;
 mod remove;
+mod repair;
+mod stored;
 mod trouble;
 mod verify;
 mod views;
 
 pub use add::{AddRequest, Existing, Input, Name, Place, name};
-pub use backend_layers::SystemClock;
+pub use backend_layers::{Lately, SystemClock};
 pub use car::{Archive, ExportedCar};
+pub use desired::{Explained, ExplainedPlace, Finding, PinView, PinWish, PolicyView};
 pub use export::{ExportOptions, Exported};
 pub use get::Reading;
+pub use health::{Drift, HealthView, Level, PowerView, Probing, QuotaView, StateView};
 pub use ipld::Cid;
 pub use ipld::profile::{self, Profile};
 pub use ipld::resolve::{Kind, Target};
 pub use learnt::Learnt;
 pub use manager::Manager;
+pub use planner::Limits as BrakeLimits;
 pub use probe::Writes;
 pub use read::{ReadReport, Trouble};
+pub use reconcile::{
+    Braked, Deed, Done, Failed, Listener, Mode, PlannedStep, Reconcile, Reconciled, Release, Remaining, Report, Scrub,
+    Scrubbed, Told, Upkeep, upkeep,
+};
+pub use repair::Repaired;
 pub use views::{
     Activity, BadChunk, ContentKind, DirectoryEntry, Known, Listed, Receipt, Removed, RemovedCopies, ReplicaReceipt,
     ReplicaState, ReplicaView, Safety, Tested, Verified,

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use backend_core::{Backend, Error, ErrorKind, Result};
+use backend_core::{Backend, Clock, Error, ErrorKind, Result};
+use backend_layers::SystemClock;
 use rusqlite::Connection;
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use crate::catalog::process::{Process, Worker};
-use crate::catalog::{Catalog, ContentNumber, PolicyNumber, Timestamp, pins, policies};
+use crate::catalog::{Catalog, ContentNumber, Timestamp, pins};
 use crate::config::{BackendConfig, ConfigStore, Home};
 use crate::fleet::Fleet;
 use crate::foreign::Blocks;
@@ -40,27 +40,24 @@ struct Inner {
     blocks: Arc<Blocks>,
 }
 
-/// What the default policy asks for. Rows of the catalog's `policies`; more fields come with the planner.
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub(crate) struct Policy {
-    #[serde(default = "one")]
-    pub(crate) replicas: u32,
-}
-
-const fn one() -> u32 {
-    1
-}
-
 impl Manager {
     /// Opens the catalog and the configuration under `home`. No backend is opened, and no network touched. Blocks on the disk.
     ///
     /// # Errors
     /// `InvalidConfig` for a home on a network file system, or a catalog of a newer version; what the disk answers.
     pub fn open(home: Home) -> Result<Self> {
+        Self::open_by(home, Arc::new(SystemClock))
+    }
+
+    /// As [`Manager::open`], by another clock: for whoever moves time.
+    ///
+    /// # Errors
+    /// As [`Manager::open`].
+    pub fn open_by(home: Home, clock: Arc<dyn Clock>) -> Result<Self> {
         home.prepare()?;
         let catalog = Catalog::open(&home.catalog())?;
         let process = Process::start(home.root())?;
-        let fleet = Fleet::new(ConfigStore::new(&home), catalog.clone());
+        let fleet = Fleet::new(ConfigStore::new(&home), catalog.clone(), clock);
         let budget = Arc::new(Semaphore::new(CHUNKS));
         Ok(Self { inner: Arc::new(Inner { home, catalog, process, fleet, budget, blocks: Arc::default() }) })
     }
@@ -128,13 +125,6 @@ impl Manager {
         }
     }
 
-    pub(crate) async fn default_policy(&self) -> Result<Policy> {
-        let row = self.catalog().read(|conn| policies::find(conn, policies::DEFAULT)).await?;
-        let spec = row.map_or_else(|| "{}".to_owned(), |row| row.spec);
-        serde_json::from_str(&spec)
-            .map_err(|err| Error::new(ErrorKind::InvalidConfig, "the default policy cannot be read").with_source(err))
-    }
-
     /// The pin under which this process holds what it is adding.
     pub(crate) fn own_pin(&self) -> String {
         format!("{ADDING}{}", self.process().worker().as_str())
@@ -167,11 +157,6 @@ impl Manager {
         }
         Ok(())
     }
-}
-
-pub(crate) fn policy_number(conn: &Connection) -> Result<PolicyNumber> {
-    let row = policies::find(conn, policies::DEFAULT)?;
-    row.map(|row| row.number).ok_or_else(|| Error::new(ErrorKind::Internal, "the catalog has no default policy"))
 }
 
 pub(crate) fn sql(err: rusqlite::Error) -> Error {

@@ -1,6 +1,5 @@
 //! What is there: names, directories, single contents.
 
-use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use backend_core::{Error, ErrorKind, Evidence, Result};
@@ -14,6 +13,7 @@ use crate::catalog::contents;
 use crate::catalog::names::{self, NameRow};
 use crate::catalog::pins;
 use crate::catalog::replicas::{self, ReplicaRow, ReplicaState};
+use crate::catalog::survey::{self, Surveyed};
 use crate::manager::Manager;
 use crate::trouble;
 use crate::views::{DirectoryEntry, Known, Listed, ReplicaView, Safety};
@@ -87,12 +87,11 @@ impl Manager {
     /// `NotFound` when the catalog does not know it.
     pub async fn stat(&self, cid: &Cid) -> Result<Known> {
         let wanted = address::to_v1(cid);
-        let known = self.catalog().read(move |conn| known(conn, &wanted)).await?;
-        let replicas = self.default_policy().await?.replicas;
-        let mut known = known.ok_or_else(|| {
+        let found = self.catalog().read(move |conn| known(conn, &wanted)).await?;
+        let (mut known, surveyed) = found.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("{} is no content of this catalog", address::text(cid)))
         })?;
-        known.safety = safety(&known, replicas);
+        known.safety = self.safety(surveyed).await?;
         Ok(known)
     }
 }
@@ -111,13 +110,14 @@ fn listed(conn: &Connection, row: NameRow) -> Result<Listed> {
     })
 }
 
-fn known(conn: &Connection, cid: &Cid) -> Result<Option<Known>> {
+fn known(conn: &Connection, cid: &Cid) -> Result<Option<(Known, Surveyed)>> {
     let Some(row) = contents::find(conn, cid)? else { return Ok(None) };
     let names = names::of(conn, row.number, "", PAGE)?.into_iter().map(|row| row.name).collect();
     let pins = pins::of(conn, row.number, "", PAGE)?.into_iter().map(|row| row.pin.owner).collect::<Vec<_>>();
-    let wanted = pins::wanted(conn, row.number, crate::manager::now())?;
+    let lost = || Error::new(ErrorKind::Internal, "the catalog lost a content");
+    let surveyed = survey::one(conn, row.number)?.ok_or_else(lost)?;
     let replicas = replicas::of(conn, row.number)?.into_iter().map(view).collect();
-    Ok(Some(Known {
+    let known = Known {
         cid: row.content.cid,
         size: row.content.size,
         kind: row.content.kind,
@@ -126,8 +126,9 @@ fn known(conn: &Connection, cid: &Cid) -> Result<Option<Known>> {
         names,
         pins,
         replicas,
-        safety: if wanted { Safety::Short } else { Safety::Unwanted },
-    }))
+        safety: Safety::Short,
+    };
+    Ok(Some((known, surveyed)))
 }
 
 pub(crate) fn view(row: ReplicaRow) -> ReplicaView {
@@ -149,16 +150,5 @@ pub(crate) fn believable(state: ReplicaState, evidence: Evidence) -> Evidence {
     match state {
         ReplicaState::Present | ReplicaState::Suspect | ReplicaState::Accepted => evidence,
         _ => Evidence::Claimed,
-    }
-}
-
-fn safety(known: &Known, wanted: u32) -> Safety {
-    let present = known.replicas.iter().filter(|it| it.state == ReplicaState::Present);
-    let domains: BTreeSet<&str> = present.map(|it| it.domain.as_str()).collect();
-    match known.safety {
-        Safety::Unwanted => Safety::Unwanted,
-        _ if !known.replicas.iter().any(|it| it.state.is_readable()) => Safety::Lost,
-        _ if domains.len() < wanted as usize => Safety::Short,
-        _ => Safety::Safe,
     }
 }

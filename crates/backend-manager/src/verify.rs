@@ -17,7 +17,8 @@ use crate::naming;
 use crate::query::believable;
 use crate::read::{self, Ask, How, ReadReport, Replica};
 use crate::views::Verified;
-use finding::{Finding, enact};
+use finding::tell;
+pub(crate) use finding::{Finding, enact};
 
 /// Contents of one page.
 const PAGE: usize = 200;
@@ -100,6 +101,19 @@ impl Manager {
         Ok(verdicts)
     }
 
+    /// Verifies one copy.
+    ///
+    /// # Errors
+    /// What the catalog answers, and why the copy could not be looked at.
+    pub(crate) async fn verify_row(&self, content: &ContentRow, row: &ReplicaRow) -> Result<Verified> {
+        let stored = self.holding(&content.content.cid).await?;
+        let is_row = |it: &&Replica| it.row.as_ref().is_some_and(|it| it.replica == row.replica);
+        match stored.replicas.iter().find(is_row).cloned() {
+            Some(replica) => self.verify_replica(&stored, replica, row).await,
+            None => self.verify_absent(content, row.clone()).await,
+        }
+    }
+
     /// A copy whose backend cannot be opened, or that is missing: nothing was looked at.
     async fn verify_absent(&self, content: &ContentRow, row: ReplicaRow) -> Result<Verified> {
         let error = match row.state {
@@ -139,7 +153,8 @@ impl Manager {
             other => other?,
         };
         let proof = member.backend.info().reads == Reads::Own;
-        let (state, evidence) = self.judge(row, &finding, proof).await?;
+        let cid = stored.content.cid;
+        let (state, evidence) = self.judge(row, &finding, (proof, cid)).await?;
         let (bytes, bad_chunks) = match finding {
             Finding::Good(bytes) => (bytes, Vec::new()),
             Finding::Bad(bytes, bad) => (bytes, bad),
@@ -149,7 +164,7 @@ impl Manager {
     }
 
     /// Looks at all of one copy: its length, every byte, and the sidecar without which it could not be verified elsewhere.
-    async fn read_back(&self, stored: &Stored, replica: &Replica) -> Result<Finding> {
+    pub(crate) async fn read_back(&self, stored: &Stored, replica: &Replica) -> Result<Finding> {
         let content = &stored.content;
         if content.kind == ContentKind::Directory {
             let (bytes, bad) = self.read_back_nodes(stored, replica).await?;
@@ -160,7 +175,7 @@ impl Manager {
             return Ok(Finding::Bad(0, vec![BadChunk { offset: 0, len: 0 }]));
         }
         let there = length(replica).await?;
-        let (bytes, mut bad) = self.read_back_bytes(stored, replica, size).await?;
+        let (bytes, mut bad) = self.read_back_bytes(stored, replica, 0..size, there).await?;
         if let Some(more) = there.and_then(|there| there.checked_sub(size)).filter(|more| 0 < *more) {
             bad.push(BadChunk { offset: size, len: more });
         }
@@ -170,18 +185,25 @@ impl Manager {
         }
     }
 
-    async fn read_back_bytes(&self, stored: &Stored, replica: &Replica, size: u64) -> Result<(u64, Vec<BadChunk>)> {
-        let clean = Replica { bad: Vec::new(), ..replica.clone() };
-        let (mut at, mut good, mut bad) = (0, 0, Vec::new());
+    /// These bytes of the copy alone: how many were good, and which chunks were not.
+    pub(crate) async fn read_back_bytes(
+        &self,
+        stored: &Stored,
+        replica: &Replica,
+        range: std::ops::Range<u64>,
+        there: Option<u64>,
+    ) -> Result<(u64, Vec<BadChunk>)> {
+        let clean = Replica { bad: Vec::new(), fresh: true, ..replica.clone() };
+        let (mut at, mut good, mut bad) = (range.start, 0, Vec::new());
         loop {
-            let (read, failure) = self.read_on(stored, &clean, at..size).await;
+            let (read, failure) = self.read_on(stored, &clean, at..range.end, there).await;
             good += read;
             match failure {
                 None => return Ok((good, bad)),
                 Some((_, Some(chunk))) => {
                     bad.push(chunk);
                     at = chunk.offset + chunk.len;
-                    if size <= at {
+                    if range.end <= at {
                         return Ok((good, bad));
                     }
                 }
@@ -191,7 +213,7 @@ impl Manager {
     }
 
     /// Whether the inner nodes lie beside the content, where the store does not keep them by itself.
-    async fn has_sidecar(&self, stored: &Stored, replica: &Replica) -> Result<bool> {
+    pub(crate) async fn has_sidecar(&self, stored: &Stored, replica: &Replica) -> Result<bool> {
         let keeps = replica.backend.info().addressing == Addressing::Cid;
         if keeps || stored.content.kind != ContentKind::File {
             return Ok(true);
@@ -209,9 +231,10 @@ impl Manager {
         stored: &Stored,
         replica: &Replica,
         range: std::ops::Range<u64>,
+        there: Option<u64>,
     ) -> (u64, Option<(Error, Option<BadChunk>)>) {
-        let size = range.end;
-        let chunks = naming::chunks(stored.dag.clone(), stored.content.cid, Some(size), range.clone());
+        let size = stored.content.size;
+        let chunks = naming::chunks(stored.dag.clone(), stored.content.cid, size, range.clone());
         let report = ReadReport::default();
         let ask = Ask { chunks, range, replicas: vec![replica.clone()], report: report.clone(), budget: self.budget() };
         let (mut body, mut good) = (read::verified(ask), 0);
@@ -219,7 +242,9 @@ impl Manager {
             match bytes {
                 Ok(bytes) => good += bytes.len() as u64,
                 Err(err) => {
-                    let bad = report.troubles().pop().filter(|it| shows_a_bad_chunk(it.kind));
+                    // Where the store itself says that there are no bytes, no answer of it is a good one.
+                    let is_cut = |it: &read::Trouble| there.is_some_and(|there| there < it.offset + it.len);
+                    let bad = report.troubles().pop().filter(|it| shows_a_bad_chunk(it.kind) || is_cut(it));
                     return (good, Some((err, bad.map(|it| BadChunk { offset: it.offset, len: it.len }))));
                 }
             }
@@ -270,12 +295,18 @@ impl Manager {
         Ok((bytes, Vec::new()))
     }
 
-    async fn judge(&self, row: &ReplicaRow, finding: &Finding, proof: bool) -> Result<(ReplicaState, Evidence)> {
+    async fn judge(
+        &self,
+        row: &ReplicaRow,
+        finding: &Finding,
+        (proof, cid): (bool, Cid),
+    ) -> Result<(ReplicaState, Evidence)> {
         let (id, finding, evidence) = (row.replica.clone(), finding.clone(), row.evidence);
         self.catalog()
             .write(move |conn| {
                 let Some(row) = replicas::find(conn, &id)? else { return Ok((ReplicaState::Missing, evidence)) };
                 enact(conn, &row, &finding, proof)?;
+                tell(conn, &row, &finding, cid)?;
                 let after = replicas::find(conn, &id)?;
                 Ok(after.map_or((ReplicaState::Missing, evidence), |row| (row.state, row.evidence)))
             })
@@ -284,7 +315,7 @@ impl Manager {
 }
 
 /// How long the store says the copy is. Where it cannot say, and for nothing at all, the copy is read: an empty file is looked at like any other.
-async fn length(replica: &Replica) -> Result<Option<u64>> {
+pub(crate) async fn length(replica: &Replica) -> Result<Option<u64>> {
     if replica.how == How::Block {
         return Ok(None);
     }

@@ -52,12 +52,20 @@ pub struct Receipt {
     pub replicas: Vec<ReplicaReceipt>,
     /// The folder of the embedded store, if this call has made it.
     pub embedded: Option<PathBuf>,
+    /// Under which policy it is kept.
+    pub policy: String,
+    /// Why there are fewer targets than the policy asks for.
+    pub unmet: Option<String>,
 }
 
 impl Receipt {
     /// Whether some target does not have it (yet).
     pub fn is_partial(&self) -> bool {
-        self.replicas.iter().any(|replica| replica.error.is_some() || replica.state != Some(ReplicaState::Present))
+        self.unmet.is_some()
+            || self
+                .replicas
+                .iter()
+                .any(|replica| replica.error.is_some() || replica.state != Some(ReplicaState::Present))
     }
 }
 
@@ -143,8 +151,35 @@ pub enum Safety {
     Short,
     /// No readable copy is known.
     Lost,
+    /// Fewer, and as things stand its policies cannot be met.
+    Unsatisfiable,
     /// Nobody wants it kept.
     Unwanted,
+}
+
+impl Safety {
+    /// Its stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Safety::Safe => "safe",
+            Safety::Short => "short",
+            Safety::Lost => "lost",
+            Safety::Unsatisfiable => "unsatisfiable",
+            Safety::Unwanted => "unwanted",
+        }
+    }
+}
+
+impl From<planner::Standing> for Safety {
+    fn from(standing: planner::Standing) -> Self {
+        match standing {
+            planner::Standing::Safe => Safety::Safe,
+            planner::Standing::Short => Safety::Short,
+            planner::Standing::Lost => Safety::Lost,
+            planner::Standing::Unsatisfiable => Safety::Unsatisfiable,
+            planner::Standing::Unwanted => Safety::Unwanted,
+        }
+    }
 }
 
 /// One copy.

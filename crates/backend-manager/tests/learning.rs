@@ -62,7 +62,7 @@ inventory::submit! {
         addressing: Addressing::Key,
         role: Role::Store,
         offers: Capabilities {
-            get: true, stat: true, add: true, resume: false, if_absent: true, if_match: false, range: true, block: false, remove: true,
+            get: true, stat: true, add: true, mend: false, resume: false, if_absent: true, if_match: false, range: true, block: false, remove: true,
             list: false, pin: false, usage: false, versions: false, search: false, labels: false, link: false,
         },
         traits: Traits { latency: Grade::Low, durability: Grade::Low, cost: Grade::Low },

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use ipld::{Block, address};
 
-use crate::client::{Object, Parts, Sending, Store, compared, seal};
+use crate::client::{Good, Object, Parts, Sending, Store, compared, seal};
 use crate::config::{Connection, Naming};
 use crate::error::Fault;
 
@@ -84,12 +84,19 @@ impl Memory {
         Ok((object.with(digests, opts.content_type.clone(), &opts.write, &blocks), blocks))
     }
 
+    /// What may stay of what lies under the name. A store that hashes all blocks has no wrong ones.
+    fn good(&self, name: &str, opts: &AddOptions) -> Good {
+        let mend = opts.mend.as_ref().filter(|it| self.info.offers.mend && !it.ranges().is_empty());
+        let there = mend.and_then(|mend| Some((mend, self.store.find(name, None, None).ok()?)));
+        there.map_or_else(Good::default, |(mend, there)| Good::of(there.parts, mend))
+    }
+
     async fn send(&self, content: &Content, name: &str, sending: &mut Sending, opts: &AddOptions) -> Result<Metadata> {
         let at = match self.store.rules.addressing {
             Naming::Assigned => Locator::new(*content.cid()).with_handle(Some(name.to_owned())),
             _ => Locator::new(opts.id.clone().unwrap_or_else(|| (*content.cid()).into())),
         };
-        let parts = sending.receive(content, &opts.write, &at).await?;
+        let parts = sending.receive(content, &self.good(name, opts), &opts.write, &at).await?;
         let (object, blocks) = self.object(content, parts, opts).await?;
         self.store.commit(name, object, blocks, &opts.condition)
     }

@@ -1,6 +1,7 @@
 //! The store itself: names, their versions, and blocks, behind one lock. A real service's leaf has its conversation here.
 
 mod blocks;
+mod good;
 mod listing;
 mod object;
 mod parts;
@@ -19,6 +20,7 @@ use crate::config::{Connection, Naming};
 use crate::error::Fault;
 
 pub(crate) use blocks::seal;
+pub(crate) use good::Good;
 pub(crate) use object::{Object, compared};
 pub(crate) use parts::Parts;
 use state::{History, State};

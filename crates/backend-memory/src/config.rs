@@ -9,6 +9,7 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: true,
     resume: true,
     if_absent: true,
     if_match: true,
@@ -78,7 +79,8 @@ impl Connection {
 
     /// What an instance offers with these settings.
     pub(crate) fn offers(&self) -> Capabilities {
-        Capabilities { block: self.addressing == Naming::Cid, versions: self.versions, ..OFFERS }
+        let hashes = self.addressing == Naming::Cid;
+        Capabilities { block: hashes, mend: !hashes, versions: self.versions, ..OFFERS }
     }
 }
 

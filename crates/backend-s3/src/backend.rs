@@ -115,7 +115,7 @@ impl Backend for S3 {
         self.admit(content)?;
         let kept = Kept::of(opts, self.client.rules.labels)?;
         self.client.room(&key).await?;
-        match self.client.is_large(content.len()) {
+        match self.client.is_large(content.len()) || self.client.mends(content.len(), opts) {
             true => self.client.large(&at, &key, content, opts, &kept).await,
             false => self.client.small(&at, &key, content, opts, &kept).await,
         }

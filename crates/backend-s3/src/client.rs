@@ -8,6 +8,7 @@ mod http;
 mod labels;
 mod learnt;
 mod list;
+mod mend;
 mod object;
 mod parts;
 mod paths;

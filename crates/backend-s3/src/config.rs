@@ -11,6 +11,7 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: true,
     resume: true,
     range: true,
     remove: true,

@@ -112,9 +112,15 @@ impl Rules {
         if is_compared { vec![DigestKind::Crc64Nvme] } else { Vec::new() }
     }
 
+    /// Whether the service puts parts together of what it has. With a key of the customer's every copy would have to show it twice.
+    pub(crate) fn copies(&self, learnt: &Learnt) -> bool {
+        learnt.copies && self.customer_key.is_none()
+    }
+
     /// What an instance offers, by what an earlier probe has learnt.
     pub(crate) fn offers(&self, learnt: &Learnt) -> Capabilities {
         Capabilities {
+            mend: self.copies(learnt),
             if_absent: learnt.put_if_absent && learnt.complete_if_absent,
             if_match: learnt.put_if_match && learnt.complete_if_match && learnt.get_if_match && learnt.delete_if_match,
             versions: learnt.versions,

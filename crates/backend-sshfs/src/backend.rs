@@ -17,6 +17,7 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: true,
     resume: true,
     if_absent: true,
     range: true,
@@ -41,7 +42,7 @@ impl Sshfs {
     pub fn open(settings: Settings) -> Result<Arc<dyn Backend>> {
         let store = Store::new(&settings)?;
         let learnt: Learnt = settings.learnt();
-        let offers = Capabilities { if_absent: learnt.if_absent, usage: learnt.usage, ..OFFERS };
+        let offers = Capabilities { mend: learnt.mend, if_absent: learnt.if_absent, usage: learnt.usage, ..OFFERS };
         let mut info = Info::new(StorageType::Sshfs, settings.name, Addressing::Key, offers);
         info.limits = Limits { reads: READS, writes: WRITES, ..Limits::default() };
         info.gate = Some(store.gate());
@@ -52,7 +53,8 @@ impl Sshfs {
         self.info.allows(opts)?;
         let at = Locator::new(opts.key_for(content)?.clone());
         let target = target(&at)?;
-        Ok(Order { at, target, condition: opts.condition.clone(), write: opts.write.clone() })
+        let (condition, write, mend) = (opts.condition.clone(), opts.write.clone(), opts.mend.clone());
+        Ok(Order { at, target, condition, write, mend })
     }
 }
 

@@ -9,6 +9,7 @@ mod hosts;
 mod link;
 mod list;
 mod look;
+mod mend;
 mod name;
 mod names;
 mod place;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend_core::{
-    AddOptions, Backend, Content, Effect, Entry, Error, ErrorKind, GetOptions, Key, ListOptions, Locator, Metadata,
-    Result, Settings, StatOptions, Write,
+    AddOptions, Backend, Content, Effect, Entry, Error, ErrorKind, GetOptions, Key, ListOptions, Locator, Mend,
+    Metadata, Result, Settings, StatOptions, Write,
 };
 use backend_layers::SystemClock;
 use backend_sshfs::Sshfs;
 use backend_testkit::sftp::{FakeSftp, Fault, Options};
-use backend_testkit::{Keeper, Watch, random};
+use backend_testkit::{Keeper, Watch, damaged, random};
 use bytes::Bytes;
 use futures::future::{Either, select};
 use futures::{StreamExt, TryStreamExt};
@@ -272,5 +272,30 @@ async fn a_missing_folder_is_a_fault_of_the_configuration_and_can_be_made() {
         add(&made, "x", &content).await.unwrap_err(),
     ] {
         check(&err, ErrorKind::InvalidConfig, Effect::None);
+    }
+}
+
+#[tokio::test]
+async fn good_bytes_are_copied_by_the_server_where_it_can() {
+    let (len, wrong) = (9 * MIB + 3, 4 * MIB..5 * MIB);
+    for (opts, is_copied) in [(Options::default(), true), (Options::plain(), false)] {
+        let (server, backend) = begin(opts);
+        for (there, wrong, sent) in [
+            (len, wrong.clone(), wrong.clone()),
+            (3 * MIB + 1, 3 * MIB..len, 3 * MIB..len),
+            (len + 70_000, len..len + 70_000, len..len),
+        ] {
+            add(&backend, "a/b", &damaged("mended", len, there, std::slice::from_ref(&wrong))).await.unwrap();
+            let (content, watch) = Watch::over(&random("mended", len));
+            let opts = AddOptions { mend: Some(Mend::wrong([wrong])), ..named("a/b", Write::default()) };
+            backend.add(&content, &opts).await.unwrap();
+            let asked = match is_copied {
+                true => Vec::from_iter((!sent.is_empty()).then_some(sent)),
+                false => vec![0..len],
+            };
+            assert_eq!(watch.ranges(), asked, "{there} bytes were there");
+            holds(&backend, "a/b", &random("mended", len)).await;
+            assert_eq!(temps(&server), 0);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Content to test with: pseudo-random bytes of any length that nobody holds in memory, named as the program names content.
 
+mod damaged;
 mod gate;
 mod lying;
 mod random;
@@ -7,6 +8,7 @@ mod tree;
 mod watch;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use backend_core::{Content, Dag, Digest, DigestKind};
@@ -15,6 +17,7 @@ use ipld::import::{Entry, FileBuilder, LeafHasher};
 use ipld::preorder::{Preorder, Step};
 use ipld::{Cid, address, profile};
 
+pub use damaged::damaged;
 pub use gate::Gate;
 pub use lying::{Defect, lying};
 pub use random::Random;
@@ -27,7 +30,7 @@ pub const LEAF: u64 = profile::UNIXFS_V1_2025.chunk as u64;
 /// `len` bytes that depend on `seed` alone, with their CID, inner nodes, SHA-256 and CRC-64/NVME, made as they are read.
 pub fn random(seed: &str, len: u64) -> Content {
     let source = Random::new(seed, len);
-    let (entry, dag, digests) = name(&source);
+    let (entry, dag, digests) = name(len, |range| source.frames(range));
     Content::file(entry.cid, len, dag, Arc::new(source)).with_digests(digests)
 }
 
@@ -38,20 +41,20 @@ pub fn small(bytes: impl Into<Bytes>) -> Content {
 }
 
 /// What an importer would call these bytes.
-fn name(source: &Random) -> (Entry, Dag, Vec<Digest>) {
+fn name<F: Iterator<Item = Bytes>>(len: u64, frames: impl Fn(Range<u64>) -> F) -> (Entry, Dag, Vec<Digest>) {
     let profile = profile::UNIXFS_V1_2025;
     let mut nodes = HashMap::new();
     let mut sink = |block: ipld::Block| {
         nodes.insert(block.cid, block.data);
     };
     let mut builder = FileBuilder::new(profile);
-    let mut whole = LeafHasher::new(&profile, source.len());
+    let mut whole = LeafHasher::new(&profile, len);
     let mut crc = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
     let mut at = 0;
-    while at < source.len() {
-        let len = LEAF.min(source.len() - at);
-        let mut leaf = LeafHasher::new(&profile, len);
-        for frame in source.frames(at..at + len) {
+    while at < len {
+        let end = len.min(at + LEAF);
+        let mut leaf = LeafHasher::new(&profile, end - at);
+        for frame in frames(at..end) {
             leaf.update(&frame);
             whole.update(&frame);
             crc.update(&frame);
@@ -59,7 +62,7 @@ fn name(source: &Random) -> (Entry, Dag, Vec<Digest>) {
         if let Ok(leaf) = leaf.finish() {
             builder.push(leaf, &mut sink);
         }
-        at += len;
+        at = end;
     }
     let entry = builder.finish(&mut sink);
     let sha256 = whole.finish().map(|whole| Bytes::copy_from_slice(whole.cid.hash().digest())).unwrap_or_default();

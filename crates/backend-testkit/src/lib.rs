@@ -34,7 +34,7 @@ mod suite;
 
 pub use check::{Failure, Outcome, must_fail};
 pub use clock::TestClock;
-pub use content::{Defect, Gate, LEAF, Random, Watch, lying, random, small, tree};
+pub use content::{Defect, Gate, LEAF, Random, Watch, damaged, lying, random, small, tree};
 pub use faulty::{Fault, Faulty, Verb};
 pub use fixture::{CANARY, Fixture, Opener};
 pub use keeper::Keeper;

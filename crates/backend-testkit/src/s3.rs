@@ -39,7 +39,7 @@ use bytes::Bytes;
 pub use fault::{Fault, When};
 pub use log::Request;
 pub use operation::Operation;
-pub use options::{Checksums, Misplaced, Options, Trailers, Versions};
+pub use options::{Checksums, Copies, Misplaced, Options, Trailers, Versions};
 
 use server::Server;
 use state::Shared;

@@ -70,7 +70,12 @@ impl Subject {
 
     /// Pseudo-random content that no other case has.
     pub(crate) fn content(&self, seed: &str, len: u64) -> Content {
-        content::random(&format!("{}/{seed}", self.nonce), len)
+        content::random(&self.seed(seed), len)
+    }
+
+    /// What that content is made of.
+    pub(crate) fn seed(&self, seed: &str) -> String {
+        format!("{}/{seed}", self.nonce)
     }
 
     /// Names that belong to this case begin with this.

@@ -10,6 +10,7 @@ mod labels;
 mod lies;
 mod limits;
 mod list;
+mod mend;
 mod names;
 mod page;
 mod pin;
@@ -87,6 +88,7 @@ cases! { $
     labels: c34_labels_are_kept;
     beside: c35_a_media_type_is_kept_or_dropped, c36_progress_is_told;
     names: c37_hostile_names_are_kept_or_refused, c38_near_names_do_not_meet;
+    mend: c39_what_is_wrong_is_mended;
     resume: c40_a_failed_checkpoint_ends_the_add, c41_an_upload_is_gone_on_with, c42_a_token_never_mixes_contents,
         c43_an_upload_can_be_given_up, c44_nothing_is_sent_before_the_checkpoint;
     exact: c50_a_range_is_exact, c51_a_range_outside_is_refused, c52_if_match_holds_for_get,

@@ -1,8 +1,12 @@
 //! The words of the command line. Help, completions and manual pages are made of this.
 
+mod keeping;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+
+pub(crate) use keeping::{Pin, Policy, PolicyChange, Reconcile, Report, Run, Scrub};
 
 /// Keeps content on many storage services at once, provably.
 #[derive(Debug, Parser)]
@@ -40,9 +44,11 @@ pub(crate) enum Command {
         /// The name under which it is listed [default: the path's last part]
         #[arg(long)]
         name: Option<String>,
-        /// On which backends, comma separated [default: as the default policy says]
+        /// On which backends, comma separated [default: as its policy says]
         #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
         to: Vec<String>,
+        #[command(flatten)]
+        keep: Keep,
         #[command(flatten)]
         place: Place,
         #[command(flatten)]
@@ -107,6 +113,42 @@ pub(crate) enum Command {
         /// A CID, or a name that `ls` shows [default: everything]
         what: Option<String>,
     },
+    /// How backends are: reads, writes, quotas, and the month's traffic
+    #[command(
+        after_help = "Examples:\n  ipfs-kit health\n  ipfs-kit health usb --usage\n  ipfs-kit health --watch --interval 5"
+    )]
+    Health {
+        /// Their names [default: all that are switched on]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Also ask what the service counts, and compare it with the catalog
+        #[arg(long)]
+        usage: bool,
+        /// Look again and again
+        #[arg(long)]
+        watch: bool,
+        /// Seconds between two looks
+        #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        interval: u64,
+    },
+    /// Keep at it: look after backends and contents until it is stopped
+    #[command(after_help = "Example:\n  ipfs-kit run --listen 9464 --max-rate 20MiB")]
+    Run(Run),
+    /// What is to be kept, where, and how often
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Which content is to be kept
+    #[command(subcommand)]
+    Pin(Pin),
+    /// Do what is missing between what is wanted and what is there: copy, repair, verify, remove
+    #[command(after_help = "Examples:\n  ipfs-kit reconcile --dry-run\n  ipfs-kit reconcile --watch --every 10m")]
+    Reconcile(Reconcile),
+    /// Read back copies that nobody has looked at for long
+    #[command(after_help = "Example:\n  ipfs-kit scrub --older-than 30d --budget 100GiB --max-rate 20MiB")]
+    Scrub(Scrub),
+    /// Say what was checked, what was wrong, what was done, and what remains
+    #[command(after_help = "Example:\n  ipfs-kit report --since 7d --html report.html")]
+    Report(Report),
     /// Backends: create, list, show, update, remove, test, types
     #[command(subcommand)]
     Backend(Backend),
@@ -173,6 +215,16 @@ pub(crate) enum Car {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Keep {
+    /// The policy under which it is kept [default: the one that fits]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+    /// A label that is noted with its name; policies can match it
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Place {
     /// The key under which a file's bytes lie, on stores whose names can be chosen [default: what its CID says]
     #[arg(long, value_name = "KEY")]
@@ -217,8 +269,14 @@ pub(crate) enum Backend {
         set: Vec<String>,
     },
     /// List the backends
-    #[command(after_help = "Example:\n  ipfs-kit backend list --json")]
-    List,
+    #[command(
+        after_help = "Examples:\n  ipfs-kit backend list --json\n  ipfs-kit backend list --can range --can remove"
+    )]
+    List {
+        /// Only those that offer this, such as range, remove or pin; given several times, all of it
+        #[arg(long = "can", value_name = "CAPABILITY")]
+        can: Vec<String>,
+    },
     /// Show a configuration; secrets are masked
     #[command(after_help = "Example:\n  ipfs-kit backend show usb")]
     Show {

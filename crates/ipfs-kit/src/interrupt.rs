@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use backend_core::{Error, ErrorKind};
+use backend_manager::daemon::Stop;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,6 +22,32 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
     });
     // Blocking work that was told to stop looks at its flag between blocks.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    result
+}
+
+/// Runs work that comes to an end by itself when it is asked: on SIGINT or SIGTERM. A second signal ends it where it stands.
+pub(crate) fn serve<T, F>(work: impl FnOnce(Stop) -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let (runtime, stop) = (runtime()?, Stop::new());
+    let result = runtime.block_on(async {
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let work = work(stop.clone());
+        futures::pin_mut!(work);
+        loop {
+            tokio::select! {
+                result = &mut work => return result,
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if stop.is_stopped() {
+                return Err(Failure::Interrupted);
+            }
+            stop.stop();
+        }
+    });
+    runtime.shutdown_background();
     result
 }
 

@@ -34,7 +34,9 @@ fn run(words: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let output = Output::new(args.json, args.quiet);
-    output::start_log(args.log.as_deref(), args.json);
+    // A daemon tells what changes; a command that answers by itself tells only what is wrong.
+    let otherwise = matches!(args.command, args::Command::Run { .. }).then_some("warn,backend_manager=info");
+    output::start_log(args.log.as_deref().or(otherwise), args.json);
     match commands::run(args, &output) {
         Ok(exit) => exit,
         Err(failure) => output.failure(&failure),

@@ -11,14 +11,15 @@ pub(crate) struct Goal {
     pub(crate) verify_every_s: Option<u64>,
     wants: Vec<bool>,
     forbids: Vec<bool>,
-    /// The places that it wants, best first.
+    /// The places where new copies of it go, best first.
     pub(crate) order: Vec<usize>,
 }
 
 impl Goal {
     pub(crate) fn new(policy: &Policy, places: &[Place]) -> Self {
         let wants: Vec<bool> = places.iter().map(|place| policy.wants(place)).collect();
-        let mut order: Vec<usize> = (0..places.len()).filter(|n| wants.get(*n) == Some(&true)).collect();
+        let takes = |n: &usize| places.get(*n).is_some_and(|place| policy.wants(place) && policy.places(place));
+        let mut order: Vec<usize> = (0..places.len()).filter(takes).collect();
         // Stable: among equals the order of the configuration holds.
         order.sort_by_key(|n| places.get(*n).map(|place| policy.rank(place)));
         Self {

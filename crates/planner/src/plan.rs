@@ -57,10 +57,31 @@ impl<'a> Planner<'a> {
         &self.totals
     }
 
-    /// For each place, why content may not be there; `None`: it may.
+    /// For each place, why content may not be there, or is not put there; `None`: it may be, and is.
     pub fn explain(&self, content: &Content<'_>) -> Vec<Option<Why>> {
         let goals = self.live(content);
-        (0..self.places.len()).map(|place| self.refusal(&goals, place, content)).collect()
+        let shown = |place: usize| match goals.iter().any(|goal| goal.order.contains(&place)) {
+            true => None,
+            false => Some(Why::Place(place, "others could read it there, and no policy names it")),
+        };
+        (0..self.places.len()).map(|place| self.refusal(&goals, place, content).or_else(|| shown(place))).collect()
+    }
+
+    /// Where new content under `policy` goes: a place for each copy, best first; and why there are not more, if there are fewer than the policy asks for.
+    pub fn targets(&self, policy: usize, size: u64) -> (Vec<usize>, Option<Why>) {
+        let Some(goal) = self.goals.get(policy) else { return (Vec::new(), Some(Why::TooFewDomains)) };
+        let content = Content { size, since: self.terms.now, wishes: &[], copies: &[] };
+        let (mut places, mut taken) = (Vec::new(), Vec::new());
+        while places.len() < goal.replicas as usize {
+            match self.choose(goal, &[goal], &content, &taken) {
+                Ok(to) => {
+                    places.push(to);
+                    taken.extend(self.domains.get(to));
+                }
+                Err(Nowhere::Wait(why) | Nowhere::Never(why)) => return (places, Some(why)),
+            }
+        }
+        (places, None)
     }
 
     /// What must be done so that `content` is kept as it is wished.

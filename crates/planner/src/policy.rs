@@ -17,7 +17,8 @@ pub struct Policy {
     pub only: Vec<Rule>,
     /// Where never, whatever other wishes say.
     pub never: Vec<Rule>,
-    /// Only where nobody without credentials can read it.
+    /// New copies are put only where nobody without credentials can read them. A place that `prefer` or `only` names is meant all the same, and a copy that
+    /// somebody put elsewhere stays.
     pub private: bool,
     /// Nothing of it is removed, whatever else is said.
     pub legal_hold: bool,
@@ -42,13 +43,18 @@ impl Default for Policy {
 impl Policy {
     /// Whether a copy there would count for this wish.
     pub(crate) fn wants(&self, place: &Place) -> bool {
-        let is_meant = self.only.is_empty() || self.only.iter().any(|rule| rule.matches(place));
-        is_meant && (!self.private || place.is_private)
+        self.only.is_empty() || self.only.iter().any(|rule| rule.matches(place))
+    }
+
+    /// Whether a new copy may be put there, as far as its privacy goes.
+    pub(crate) fn places(&self, place: &Place) -> bool {
+        let names = |rule: &Rule| matches!(rule, Rule::Name(name) if *name == place.name);
+        !self.private || place.is_private || self.prefer.iter().chain(&self.only).any(names)
     }
 
     /// Whether a copy may not be there, whatever other wishes say.
     pub(crate) fn forbids(&self, place: &Place) -> bool {
-        self.never.iter().any(|rule| rule.matches(place)) || (self.private && !place.is_private)
+        self.never.iter().any(|rule| rule.matches(place))
     }
 
     /// How much it is preferred: the lower, the more.

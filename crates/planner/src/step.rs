@@ -96,6 +96,16 @@ pub enum Why {
     Unarmed,
 }
 
+impl Why {
+    /// Which backend it is about, by its place.
+    pub fn place(&self) -> Option<usize> {
+        match self {
+            Why::Place(place, _) => Some(*place),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -54,7 +54,7 @@ const LEAF: Room = Room {
     others: None,
 };
 const MANAGER: Room = Room {
-    ours: &["backend-core", "ipld", "backend-layers", "leaf"],
+    ours: &["backend-core", "ipld", "backend-layers", "planner", "leaf"],
     ours_in_tests: &["backend-testkit", "leaf"],
     others: None,
 };

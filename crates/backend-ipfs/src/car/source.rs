@@ -1,6 +1,7 @@
 //! The plain bytes of content, taken in pieces without copying them.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use backend_core::{ByteStream, Content, Result};
 use bytes::{Bytes, BytesMut};
@@ -16,11 +17,19 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) async fn open(content: &Content) -> Result<Self> {
-        let body = match content.is_empty() {
-            true => futures::stream::empty().boxed(),
-            // The node hashes every block of an import, and refuses one that is not what its name says.
-            false => content.open_unproved(0..content.len()).await?,
+    /// These parts of it, one after the other. The node hashes every block of an import, and refuses one that is not what its name says.
+    pub(super) async fn open(content: &Content, parts: Vec<Range<u64>>) -> Result<Self> {
+        let body = match &parts[..] {
+            [] => futures::stream::empty().boxed(),
+            [all] => content.open_unproved(all.clone()).await?,
+            _ => {
+                let content = content.clone();
+                let opened = futures::stream::iter(parts).then(move |part| {
+                    let content = content.clone();
+                    async move { content.open_unproved(part).await }
+                });
+                opened.try_flatten().boxed()
+            }
         };
         Ok(Self { body, ready: VecDeque::new() })
     }

@@ -1,6 +1,7 @@
 //! The body of an import: one CAR in one part of a form, measured before it is sent and counted while it is.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use backend_core::{ByteStream, Content, Error, ErrorKind, Progress, Result};
@@ -9,15 +10,13 @@ use futures::stream::{self, StreamExt};
 use ipld::plan::{Chunk, Wrap};
 use ipld::{Block, Cid, address, car};
 
+use super::measure::measure;
 use super::source::Source;
-use super::walk::{Piece, Seen, Walk};
+use super::walk::{Piece, Seen, Walk, Wanted};
 use crate::error;
 
 /// What dag-pb puts around the bytes of a small file, at most.
 const MAX_AROUND: u64 = 24;
-/// The largest block that a node takes, in bytes (boxo, `SoftBlockLimit`).
-const MAX_BLOCK: u64 = 2 << 20;
-
 /// What was sent so far.
 #[derive(Debug, Default)]
 struct Sent {
@@ -56,13 +55,13 @@ impl Upload {
     ///
     /// # Errors
     /// What the source and the nodes answer; `TooLarge` for a block that no node takes.
-    pub(crate) async fn new(content: &Content, progress: &Progress) -> Result<Self> {
+    pub(crate) async fn new(content: &Content, wanted: &Wanted, progress: &Progress) -> Result<Self> {
         let boundary = boundary()?;
         let (head, tail) = around(&boundary);
-        let car = measure(content).await?;
+        let (car, parts) = measure(content, wanted).await?;
         let sent: Arc<Mutex<Sent>> = Arc::default();
         let held = Arc::downgrade(&sent);
-        let writer = Writer::new(content, progress, held.clone()).await?;
+        let writer = Writer::new(content, (wanted, parts), progress, held.clone()).await?;
         let len = car.map(|car| (head.len() + tail.len()) as u64 + car);
         let middle = stream::try_unfold(writer, Writer::step);
         let (head, tail) = (stream::iter([Ok(head)]), stream::iter([Ok(tail)]));
@@ -97,37 +96,10 @@ fn around(boundary: &str) -> (Bytes, Bytes) {
     (head.into(), format!("\r\n--{boundary}--\r\n").into())
 }
 
-/// How long the CAR of `content` is, if its nodes tell. They are walked; its source stays closed.
-async fn measure(content: &Content) -> Result<Option<u64>> {
-    let (mut walk, mut seen) = (Walk::new(content).await?, Seen::default());
-    let mut total = car::header(&[address::to_v1(content.cid())]).len() as u64;
-    let mut known = true;
-    while let Some(piece) = walk.next().await? {
-        let (cid, len) = match piece {
-            Piece::Node(cid, node) => (cid, node.len() as u64),
-            Piece::Leaf(chunk) if matches!(chunk.wrap, Wrap::Inline(_)) => continue,
-            Piece::Leaf(chunk) => {
-                known &= matches!(chunk.wrap, Wrap::Raw);
-                (address::to_v1(&chunk.cid), chunk.len)
-            }
-            Piece::Wrapped(cid, len) => (cid, len),
-        };
-        if MAX_BLOCK < len {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("a block of {len} bytes is above the 2 MiB of a node"),
-            ));
-        }
-        if seen.insert(&cid) {
-            total += car::section_len(&cid, len);
-        }
-    }
-    Ok(known.then_some(total))
-}
-
 /// Writes the CAR, frame by frame.
 struct Writer {
     walk: Walk,
+    wanted: Wanted,
     source: Source,
     seen: Seen,
     queue: VecDeque<Bytes>,
@@ -144,11 +116,17 @@ struct Writer {
 }
 
 impl Writer {
-    async fn new(content: &Content, progress: &Progress, sent: Weak<Mutex<Sent>>) -> Result<Self> {
+    async fn new(
+        content: &Content,
+        (wanted, parts): (&Wanted, Vec<Range<u64>>),
+        progress: &Progress,
+        sent: Weak<Mutex<Sent>>,
+    ) -> Result<Self> {
         let root = address::to_v1(content.cid());
         Ok(Self {
             walk: Walk::new(content).await?,
-            source: Source::open(content).await?,
+            wanted: wanted.clone(),
+            source: Source::open(content, parts).await?,
             seen: Seen::default(),
             queue: VecDeque::from([car::header(&[root])]),
             root,
@@ -192,6 +170,7 @@ impl Writer {
         match piece {
             Piece::Node(cid, node) if cid == self.root && self.held.is_none() => self.held = Some(node),
             Piece::Node(cid, node) => self.block(cid, node),
+            Piece::Leaf(chunk) if !self.wanted.has(&chunk) => self.progress.moved(chunk.len),
             Piece::Leaf(chunk) => self.leaf(&chunk).await?,
             Piece::Wrapped(cid, len) => {
                 let block = self.wrapped(cid, len).await?;
@@ -270,7 +249,7 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use backend_core::Dag;
+    use backend_core::{Dag, Mend};
     use backend_testkit::{LEAF, random, small, tree};
     use futures::TryStreamExt;
     use futures::executor::block_on;
@@ -279,7 +258,7 @@ mod tests {
     use super::*;
 
     fn upload(content: &Content) -> Upload {
-        block_on(Upload::new(content, &Progress::new())).unwrap()
+        block_on(Upload::new(content, &Wanted::default(), &Progress::new())).unwrap()
     }
 
     #[test]
@@ -296,6 +275,21 @@ mod tests {
             let car = whole.strip_prefix(&head[..]).and_then(|it| it.strip_suffix(&tail[..])).unwrap();
             assert_eq!(blocks(car), receipt.counted(), "{content:?}");
         }
+    }
+
+    #[test]
+    fn only_wrong_leaves_are_in_it_and_all_nodes() {
+        let content = random("wrong", 5 * LEAF);
+        let wanted = Wanted::of(&content, &Mend::wrong([LEAF + 1..LEAF + 2, 3 * LEAF - 1..3 * LEAF + 1]));
+        let Upload { len, body, receipt, .. } = block_on(Upload::new(&content, &wanted, &Progress::new())).unwrap();
+        let frames: Vec<Bytes> = block_on(body.try_collect()).unwrap();
+        assert_eq!(len, Some(frames.concat().len() as u64));
+        let root = content.dag().bytes();
+        assert_eq!(receipt.counted(), (4, 3 * LEAF + root), "three leaves and the root");
+        let all = Wanted::of(&content, &Mend::all());
+        let Upload { body, receipt, .. } = block_on(Upload::new(&content, &all, &Progress::new())).unwrap();
+        let _: Vec<Bytes> = block_on(body.try_collect()).unwrap();
+        assert_eq!(receipt.counted(), (6, 5 * LEAF + root));
     }
 
     fn blocks(car: &[u8]) -> (u64, u64) {

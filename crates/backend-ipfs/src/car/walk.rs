@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use backend_core::{Content, Result, Shape};
+use backend_core::{Content, Mend, Result, Shape};
 use bytes::Bytes;
 use cid::Version;
 use ipld::plan::{Chunk, Plan, Step, Wrap};
@@ -145,6 +145,31 @@ fn small_file(cid: Cid, len: u64) -> Option<Piece> {
         _ if address::inline(&cid).is_some() => None,
         address::RAW => Some(Piece::Leaf(Chunk { cid, offset: 0, len, wrap: Wrap::Raw })),
         _ => Some(Piece::Wrapped(cid, len)),
+    }
+}
+
+/// Which leaves are sent. Inner nodes always are: they are few, and nobody reads them back by ranges.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    /// `None`: all.
+    wrong: Option<Mend>,
+}
+
+impl Wanted {
+    /// Those that are wrong. Of a tree nobody can say which: its files are not where its source has them.
+    pub(crate) fn of(content: &Content, mend: &Mend) -> Self {
+        let is_some = content.shape() == Shape::File && !mend.ranges().is_empty();
+        Self { wrong: is_some.then(|| mend.clone()) }
+    }
+
+    pub(super) fn is_all(&self) -> bool {
+        self.wrong.is_none()
+    }
+
+    pub(super) fn has(&self, chunk: &Chunk) -> bool {
+        let end = chunk.offset.saturating_add(chunk.len);
+        let hits = |mend: &Mend| mend.ranges().iter().any(|wrong| wrong.start < end && chunk.offset < wrong.end);
+        self.wrong.as_ref().is_none_or(hits)
     }
 }
 

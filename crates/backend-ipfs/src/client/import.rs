@@ -1,6 +1,6 @@
 //! Bringing content to the node: one `dag/import`, and what its answer must say (Kubo RPC; kubo `core/commands/dag/import.go`).
 
-use backend_core::{Content, Error, ErrorKind, Progress, Result};
+use backend_core::{Content, Error, ErrorKind, Mend, Progress, Result};
 use backend_http::{Body, HeaderValue, header};
 use futures::TryStreamExt;
 use ipld::{Cid, address};
@@ -8,7 +8,7 @@ use ipld::{Cid, address};
 use super::answers::{Line, Root, Stats};
 use super::pins::name;
 use super::rpc::{Does, Node, lines};
-use crate::car::Upload;
+use crate::car::{Upload, Wanted};
 use crate::error;
 
 /// Content from here on is pinned by a command of its own, which tells how far it is: in bytes, some 60,000 blocks.
@@ -16,15 +16,22 @@ const LONG_WALK: u64 = 64 << 30;
 /// The most roots that an answer may tell.
 const MAX_ROOTS: usize = 16;
 
+/// What an import pins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pins {
+    Root,
+    Nothing,
+}
+
 impl Node {
     /// Sends all of `content` and pins it, by this name if one is given. Every block was hashed by the node when this is `Ok`.
     pub(crate) async fn import(&self, content: &Content, named: Option<&str>, progress: &Progress) -> Result<()> {
         let named = name(named);
         if named.is_none() && content.len() < LONG_WALK {
-            return self.send_car(content, true, progress).await;
+            return self.send_car(content, (&Wanted::default(), Pins::Root), progress).await;
         }
         // An import cannot give a name, a second pin would be set over the first, and while an import pins it says nothing.
-        self.send_car(content, false, progress).await?;
+        self.send_car(content, (&Wanted::default(), Pins::Nothing), progress).await?;
         let pinned = self.pin(content.cid(), named, progress).await;
         pinned.map_err(|err| match err.kind() {
             ErrorKind::NotFound => error::collected(err),
@@ -32,14 +39,14 @@ impl Node {
         })
     }
 
-    /// Sends all of `content`, whose pin is there already: blocks that were lost are there again.
-    pub(crate) async fn mend(&self, content: &Content, progress: &Progress) -> Result<()> {
-        self.send_car(content, false, progress).await
+    /// Sends what is wrong of `content`, whose pin is there already, with all inner nodes: blocks that were lost are there again.
+    pub(crate) async fn mend(&self, content: &Content, mend: &Mend, progress: &Progress) -> Result<()> {
+        self.send_car(content, (&Wanted::of(content, mend), Pins::Nothing), progress).await
     }
 
-    async fn send_car(&self, content: &Content, pins: bool, progress: &Progress) -> Result<()> {
-        let Upload { len, content_type, body, receipt } = Upload::new(content, progress).await?;
-        let query = [("pin-roots", if pins { "true" } else { "false" }), ("stats", "true")];
+    async fn send_car(&self, content: &Content, (wanted, pins): (&Wanted, Pins), progress: &Progress) -> Result<()> {
+        let Upload { len, content_type, body, receipt } = Upload::new(content, wanted, progress).await?;
+        let query = [("pin-roots", if pins == Pins::Root { "true" } else { "false" }), ("stats", "true")];
         let mut request = self.request("dag/import", &query, Does::Change)?;
         let media = HeaderValue::from_str(&content_type);
         let media =
@@ -54,7 +61,7 @@ impl Node {
             roots.extend(root.filter(|_| roots.len() < MAX_ROOTS));
         }
         took(stats, receipt.counted())?;
-        if pins { rooted(&roots, content.cid()) } else { Ok(()) }
+        if pins == Pins::Root { rooted(&roots, content.cid()) } else { Ok(()) }
     }
 }
 

@@ -128,6 +128,16 @@ impl Node {
         Ok(None)
     }
 
+    /// Whether another pin holds `cid`, as that of a folder holds its files.
+    pub(crate) async fn is_held(&self, cid: &Cid) -> Result<bool> {
+        let text = address::text(cid);
+        match self.one::<PinKeys>("pin/ls", &[("arg", text.as_str()), ("type", "indirect")]).await {
+            Ok(answer) => Ok(answer.keys.is_some_and(|keys| !keys.is_empty())),
+            Err(err) if err.kind() == ErrorKind::NotFound => Ok(false),
+            Err(err) => Err(err),
+        }
+    }
+
     /// Pins `cid`, which is not pinned yet. The node fetches what it has not, for as long as this is waited for.
     pub(crate) async fn pin(&self, cid: &Cid, name: Option<&str>, progress: &Progress) -> Result<()> {
         let mut walk = self.begin_pin(cid, name).await?;

@@ -33,6 +33,11 @@ impl Shared {
         self.meter.moved(verb, bytes);
     }
 
+    /// The service has given what was asked.
+    pub(super) fn works(&self, verb: Verb) {
+        self.meter.works(verb, self.now());
+    }
+
     /// Counts a call that begins now.
     pub(super) fn begun(&self, verb: Verb) -> Duration {
         self.meter.begun(verb);

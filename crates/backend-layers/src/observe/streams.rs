@@ -17,11 +17,12 @@ pub(super) struct Body {
     inner: ByteStream,
     shared: Arc<Shared>,
     id: ContentId,
+    works: bool,
 }
 
 impl Body {
     pub(super) fn new(inner: ByteStream, shared: Arc<Shared>, id: ContentId) -> Self {
-        Self { inner, shared, id }
+        Self { inner, shared, id, works: false }
     }
 }
 
@@ -32,6 +33,11 @@ impl Stream for Body {
         let item = ready!(self.inner.poll_next_unpin(cx));
         if let Some(Ok(frame)) = &item {
             self.shared.moved(Verb::Get, frame.len() as u64);
+        }
+        // A service that opens and then sends nothing does not work: its first bytes, or an honest end, show that it does.
+        if !self.works && !matches!(item, Some(Err(_))) {
+            self.works = true;
+            self.shared.works(Verb::Get);
         }
         Poll::Ready(item.map(|item| item.map_err(|err| self.shared.failed(Verb::Get, Some(&self.id), err))))
     }

@@ -1,6 +1,7 @@
 //! The layers, seen through the stack that everybody uses. Time is tokio's paused clock: it jumps to the next sleeper, so nothing really waits.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panic")]
 
+mod budget;
 mod gates;
 mod guard;
 mod limit;

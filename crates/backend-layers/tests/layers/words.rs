@@ -20,6 +20,7 @@ pub(crate) const EVERYTHING: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
+    mend: false,
     resume: true,
     if_absent: true,
     if_match: true,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backend_core::{Condition, Content, Error, ErrorKind, Evidence, Locator, Metadata, Progress, Result};
+use backend_core::{Condition, Content, Error, ErrorKind, Evidence, Locator, Mend, Metadata, Progress, Result};
 use backend_folders::Target;
 use bytes::Bytes;
 use futures::future;
@@ -31,13 +31,15 @@ pub(crate) struct Order {
     pub(crate) condition: Condition,
     pub(crate) about: About,
     pub(crate) progress: Progress,
+    /// What is wrong with what stands there.
+    pub(crate) mend: Option<Mend>,
 }
 
 /// A copy that has begun.
 #[derive(Debug)]
-struct Begun {
-    opened: Arc<Opened>,
-    temp: Temp,
+pub(super) struct Begun {
+    pub(super) opened: Arc<Opened>,
+    pub(super) temp: Temp,
     /// Whether something stands there that is to be replaced.
     replaces: bool,
     /// Whether the content was there before; `None`: the name was, with the same length, and that does not tell.
@@ -50,6 +52,7 @@ impl Store {
         let (cancel, guard) = cancel();
         let placing = match content.path() {
             Some(_) => self.copy_file(content, &order, &cancel).await?,
+            None if order.keeps() => self.mend(content, &order, &cancel).await?,
             None if content.len() <= SMALL => self.write_at_once(content, &order, &cancel).await?,
             None => self.write_as_it_comes(content, &order, &cancel).await?,
         };
@@ -103,7 +106,7 @@ impl Store {
     }
 
     /// In a step of its own: what is refused is refused before the source is opened.
-    async fn begin(&self, content: &Content, order: &Order) -> Result<Begun> {
+    pub(super) async fn begin(&self, content: &Content, order: &Order) -> Result<Begun> {
         let (files, content, order) = (self.files.clone(), content.clone(), order.clone());
         self.step(move || begin(&files, &content, &order)).await
     }
@@ -132,7 +135,7 @@ impl Store {
 }
 
 /// Frames of at least a block together, or all that are left.
-async fn gather(body: &mut (impl StreamExt<Item = Result<Bytes>> + Unpin)) -> Result<Vec<Bytes>> {
+pub(super) async fn gather(body: &mut (impl StreamExt<Item = Result<Bytes>> + Unpin)) -> Result<Vec<Bytes>> {
     let (mut frames, mut n_bytes) = (Vec::new(), 0);
     while n_bytes < BLOCK {
         match body.next().await.transpose()? {
@@ -173,6 +176,11 @@ fn begin(files: &Files, content: &Content, order: &Order) -> Result<Begun> {
 }
 
 impl Order {
+    /// Whether something of what stands there may stay.
+    fn keeps(&self) -> bool {
+        self.mend.as_ref().is_some_and(|mend| !mend.ranges().is_empty())
+    }
+
     /// Whether what stands there allows this add.
     ///
     /// # Errors
@@ -194,7 +202,7 @@ impl Order {
 }
 
 /// The copy is written; what is left is its name.
-fn finish(files: &Files, begun: Begun, content: &Content, order: Order, cancel: Cancel) -> Result<Placing> {
+pub(super) fn finish(files: &Files, begun: Begun, content: &Content, order: Order, cancel: Cancel) -> Result<Placing> {
     let Begun { opened, temp, existed, replaces } = begun;
     if size(&temp.stat()?) != content.len() {
         return Err(changed("ended early"));

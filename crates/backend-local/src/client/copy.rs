@@ -16,7 +16,7 @@ use crate::error::{failed, failed_io};
 /// Bytes read and written at a time.
 pub(crate) const BLOCK: usize = 1 << 20;
 /// Bytes the kernel copies at a time, before we look whether anybody still waits.
-const KERNEL_BLOCK: u64 = 16 << 20;
+pub(super) const KERNEL_BLOCK: u64 = 16 << 20;
 /// So many bytes are written before the disk is waited for, so that progress is true and the last wait is short.
 const UNSYNCED: u64 = 128 << 20;
 
@@ -124,7 +124,7 @@ impl Copying<'_> {
     }
 
     /// Counts, and now and then waits for the disk.
-    fn moved(&self, offset: u64, n_bytes: u64) -> Result<u64> {
+    pub(super) fn moved(&self, offset: u64, n_bytes: u64) -> Result<u64> {
         let now = offset + n_bytes;
         if offset / UNSYNCED < now / UNSYNCED && now < self.len {
             self.syncs.data(self.file).map_err(|errno| failed("write the copy to the disk", errno))?;

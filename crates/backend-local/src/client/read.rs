@@ -44,6 +44,9 @@ impl Store {
                 None => 0..size(&seen),
             };
             let about = about::read(&opened, &target, &file, &seen, files.labels);
+            if opts.fresh {
+                forget(&file, &range);
+            }
             if (BLOCK as u64) < range.end - range.start {
                 // A hint: where it is not taken, reading is as it always is.
                 let _ = fadvise(&file, range.start, None, Advice::Sequential);
@@ -54,6 +57,14 @@ impl Store {
         .await?;
         let rest = range.start + first.len() as u64..range.end;
         Ok(Fetched { meta, range, body: body(Arc::new(file), first, rest) })
+    }
+}
+
+/// Takes what the page cache has of the range out of it, so that the medium is read (posix_fadvise(2); pages that are not written yet stay).
+fn forget(file: &File, range: &Range<u64>) {
+    if let Some(len) = std::num::NonZeroU64::new(range.end.saturating_sub(range.start)) {
+        // A hint: where it is not taken, reading is as it always is.
+        let _ = fadvise(file, range.start, Some(len), Advice::DontNeed);
     }
 }
 
@@ -120,4 +131,37 @@ fn read_block(file: &File, rest: &Range<u64>) -> Result<Bytes> {
     }
     block.truncate(wanted);
     Ok(block.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use rustix::io::ReadWriteFlags;
+
+    use super::*;
+
+    /// Whether the first byte could be read without waiting for the medium; `None` where the file system cannot say.
+    fn is_cached(file: &File) -> Option<bool> {
+        let mut byte = [0_u8; 1];
+        let mut into = [std::io::IoSliceMut::new(&mut byte)];
+        match rustix::io::preadv2(file, &mut into, 0, ReadWriteFlags::NOWAIT) {
+            Ok(_) => Some(true),
+            Err(Errno::AGAIN) => Some(false),
+            Err(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_read_back_is_not_the_page_cache() {
+        // Beside the test itself: the system's temporary folder may be memory.
+        let exe = std::env::current_exe().unwrap();
+        let mut file = tempfile::tempfile_in(exe.parent().unwrap()).unwrap();
+        file.write_all(&[7; 1 << 20]).unwrap();
+        file.sync_all().unwrap();
+        assert_ne!(is_cached(&file), Some(false));
+        let before = is_cached(&file);
+        forget(&file, &(0..1 << 20));
+        assert_eq!(is_cached(&file), before.map(|_| false), "it was dropped, or nothing can be said");
+    }
 }

@@ -36,7 +36,7 @@ fn store(path: &Path, sync: &str) -> Store {
 fn order(key: &str, condition: backend_core::Condition) -> (Locator, Order) {
     let at = Locator::new(Key::parse(key).unwrap());
     let target = target(&at).unwrap();
-    (at, Order { target, condition, about: About::default(), progress: Progress::new() })
+    (at, Order { target, condition, about: About::default(), progress: Progress::new(), mend: None })
 }
 
 async fn add(store: &Store, key: &str, len: u64) -> Result<Metadata> {

@@ -6,6 +6,7 @@ mod copied;
 mod kept;
 mod killed;
 mod listed;
+mod mended;
 mod mounted;
 mod planted;
 mod rooted;

@@ -1,13 +1,18 @@
 //! A batch of named contents on all targets: the life of their replicas from intent to evidence.
 
-use backend_core::{Content, Effect, Error, Evidence, Key, Metadata, Next, Progress, Result, Status};
+use backend_core::{Condition, Content, Effect, Error, Evidence, Key, Metadata, Next, Progress, Result, Status};
+use backend_layers::Side;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
+use ipld::Cid;
 use ipld::profile::Profile;
 use rusqlite::Connection;
 
 use super::Existing;
 use super::intent::{self, Todo};
-use super::place::Job;
+use super::place::{Job, Parts};
+use crate::catalog::events::{self, Event, Verb};
 use crate::catalog::replicas::{self, Moved, ReplicaAt, Sidecar, Stored};
 use crate::catalog::{Catalog, ContentNumber, transfers};
 use crate::fault;
@@ -50,10 +55,13 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
-    pub(super) fn found(meta: Metadata) -> Self {
+    pub(crate) fn found(meta: Metadata) -> Self {
         Self { meta, sidecar: None }
     }
 }
+
+/// What goes where.
+type Pair<'a> = (&'a Item, ContentNumber, &'a Member);
 
 /// Receipts, item by item, member by member.
 pub(crate) struct Batch {
@@ -74,23 +82,52 @@ impl Manager {
         progress: &Progress,
     ) -> Result<Batch> {
         let numbers = intent::enter(self.catalog(), items, owner).await?;
-        let pairs: Vec<(&Item, ContentNumber, &Member)> = items
+        let pairs: Vec<Pair<'_>> = items
             .iter()
             .zip(&numbers)
             .flat_map(|(item, number)| members.iter().map(move |member| (item, *number, member)))
             .collect();
-        let todos = intent::intend(self.catalog(), self.process(), &pairs).await?;
-        let mut leases = Leases::of(self.catalog(), &todos);
-        let work =
-            todos.into_iter().zip(&pairs).map(|(todo, (item, _, member))| self.carry_out(todo, item, member, progress));
-        let outcomes: Vec<Outcome> = stream::iter(work).buffered(UPLOADS).collect().await;
-        fault::point("before-evidence");
-        let mut receipts =
-            self.record(outcomes, pairs.iter().map(|(.., member)| member.name.clone()).collect()).await?.into_iter();
-        leases.held.clear();
-        fault::point("after-evidence");
+        let mut receipts = self.send_all(&pairs, progress, None).await?.into_iter();
         let receipts = items.iter().map(|_| receipts.by_ref().take(members.len()).collect()).collect();
         Ok(Batch { numbers, receipts })
+    }
+
+    /// Makes a copy of what the catalog knows, on one backend; `verb` tells it among the events.
+    ///
+    /// # Errors
+    /// What the catalog answers. What the backend answers is in the receipt.
+    pub(crate) async fn send(
+        &self,
+        item: &Item,
+        number: ContentNumber,
+        member: &Member,
+        (verb, progress): (Verb, &Progress),
+    ) -> Result<ReplicaReceipt> {
+        let mut receipts = self.send_all(&[(item, number, member)], progress, Some(verb)).await?;
+        receipts.pop().ok_or_else(|| Error::new(backend_core::ErrorKind::Internal, "an upload came to nothing"))
+    }
+
+    async fn send_all(
+        &self,
+        pairs: &[Pair<'_>],
+        progress: &Progress,
+        verb: Option<Verb>,
+    ) -> Result<Vec<ReplicaReceipt>> {
+        let todos = intent::intend(self.catalog(), self.process(), pairs).await?;
+        let leases = Leases::of(self.catalog(), &todos);
+        // Boxed one by one: of a closure in a stream it could not be shown that they are `Send`.
+        let work: Vec<BoxFuture<'_, Outcome>> = todos
+            .into_iter()
+            .zip(pairs)
+            .map(|(todo, (item, _, member))| self.carry_out(todo, item, member, progress).boxed())
+            .collect();
+        let outcomes: Vec<Outcome> = stream::iter(work).buffered(UPLOADS).collect().await;
+        fault::point("before-evidence");
+        let told = pairs.iter().map(|(item, _, member)| (*item.content.cid(), member.name.clone())).collect();
+        let receipts = self.record(outcomes, told, verb).await?;
+        leases.over();
+        fault::point("after-evidence");
+        Ok(receipts)
     }
 
     async fn carry_out(&self, todo: Todo, item: &Item, member: &Member, progress: &Progress) -> Outcome {
@@ -98,16 +135,37 @@ impl Manager {
             Todo::No(err) => Outcome::Refused(err),
             Todo::There(row) => Outcome::There(row.state, row.evidence),
             Todo::Upload { at, look_first, mend, overwrites } => {
-                let job = Job { member, item, at: at.clone(), look_first, mend, catalog: self.catalog(), progress };
+                // What was learnt since the targets were chosen counts: of many that go to a backend that has failed, the rest are spared the wait.
+                if let Err(err) = self.fleet().admit(member, Side::Writes) {
+                    return Outcome::Tried(at, overwrites, Err(err.with_effect(Effect::None)));
+                }
+                let condition = match item.existing {
+                    Existing::Keep if item.key.is_some() => Condition::IfAbsent,
+                    _ => Condition::Always,
+                };
+                let (place, parts, catalog) = (at.clone(), Parts::Both, self.catalog());
+                let job = Job { member, item, at: place, look_first, mend, parts, condition, catalog, progress };
                 Outcome::Tried(at, overwrites, Box::pin(job.run()).await.map(Box::new))
             }
         }
     }
 
     /// One transaction for the evidence of all.
-    async fn record(&self, outcomes: Vec<Outcome>, names: Vec<String>) -> Result<Vec<ReplicaReceipt>> {
+    async fn record(
+        &self,
+        outcomes: Vec<Outcome>,
+        pairs: Vec<(Cid, String)>,
+        verb: Option<Verb>,
+    ) -> Result<Vec<ReplicaReceipt>> {
         let work = move |conn: &Connection| {
-            let all = outcomes.into_iter().zip(names).map(|(outcome, name)| receipt(conn, outcome, name));
+            let all = outcomes.into_iter().zip(pairs).map(|(outcome, (cid, name))| {
+                let sent = matches!(outcome, Outcome::Tried(..));
+                let receipt = receipt(conn, outcome, name)?;
+                match verb.filter(|_| sent && receipt.state == Some(ReplicaState::Present)) {
+                    Some(verb) => tell(conn, verb, cid, &receipt).map(|()| receipt),
+                    None => Ok(receipt),
+                }
+            });
             all.collect::<Result<Vec<_>>>()
         };
         self.catalog().write(work).await
@@ -116,7 +174,7 @@ impl Manager {
 
 /// The rows of uploads that are under way. Dropped before their outcome is recorded, they are left to whoever looks next: nobody waits for an upload
 /// whose future is gone.
-struct Leases {
+pub(crate) struct Leases {
     catalog: Catalog,
     held: Vec<ReplicaAt>,
 }
@@ -128,6 +186,16 @@ impl Leases {
             _ => None,
         });
         Self { catalog: catalog.clone(), held: held.collect() }
+    }
+
+    /// Of one upload.
+    pub(crate) fn one(catalog: &Catalog, at: &ReplicaAt) -> Self {
+        Self { catalog: catalog.clone(), held: vec![at.clone()] }
+    }
+
+    /// Its outcome is on record.
+    pub(crate) fn over(mut self) {
+        self.held.clear();
     }
 }
 
@@ -144,6 +212,13 @@ impl Drop for Leases {
             tracing::warn!(error = %err, "begun uploads could not be given up");
         }
     }
+}
+
+fn tell(conn: &Connection, verb: Verb, cid: Cid, receipt: &ReplicaReceipt) -> Result<()> {
+    let body = serde_json::json!({ "state": "present", "evidence": receipt.evidence.map(|it| it.as_str()) });
+    let backend = Some(receipt.backend.clone());
+    let event = Event { at: crate::manager::now(), verb, cid: Some(cid), backend, body: body.to_string() };
+    events::append(conn, &event).map(drop)
 }
 
 enum Outcome {
@@ -175,7 +250,7 @@ fn receipt(conn: &Connection, outcome: Outcome, backend: String) -> Result<Repli
 }
 
 /// Uploading → present, or accepted where the service is not done.
-fn keep(conn: &Connection, at: &ReplicaAt, placed: &Placed) -> Result<Option<ReplicaState>> {
+pub(crate) fn keep(conn: &Connection, at: &ReplicaAt, placed: &Placed) -> Result<Option<ReplicaState>> {
     let (meta, now) = (&placed.meta, crate::manager::now());
     if matches!(meta.status, Status::Queued | Status::Working) {
         let due = match meta.next {
@@ -213,7 +288,7 @@ fn keep(conn: &Connection, at: &ReplicaAt, placed: &Placed) -> Result<Option<Rep
 }
 
 /// Without effect: planned, for whoever tries later. Unknown: it stays uploading, by nobody, until somebody looks.
-fn give_up(conn: &Connection, at: &ReplicaAt, err: &Error) -> Result<Option<ReplicaState>> {
+pub(crate) fn give_up(conn: &Connection, at: &ReplicaAt, err: &Error) -> Result<Option<ReplicaState>> {
     let now = crate::manager::now();
     let (moved, state) = match err.effect() {
         Effect::Unknown => (replicas::unknown(conn, at, err.message(), now)?, ReplicaState::Uploading),

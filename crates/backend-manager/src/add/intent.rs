@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backend_core::{Digest, DigestKind, Error, ErrorKind, Result, StatOptions};
+use backend_core::{Digest, DigestKind, Error, ErrorKind, Mend, Result, StatOptions};
 use futures::StreamExt;
 use rusqlite::Connection;
 
@@ -31,7 +31,7 @@ const PAGE_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) enum Todo {
     /// Send it; the row is ours at this place. The copies of these contents are overwritten by it.
-    Upload { at: ReplicaAt, look_first: bool, mend: bool, overwrites: Vec<ContentNumber> },
+    Upload { at: ReplicaAt, look_first: bool, mend: Option<Mend>, overwrites: Vec<ContentNumber> },
     /// The catalog has it; the store was asked and has it too.
     There(Box<ReplicaRow>),
     /// It cannot be.
@@ -187,8 +187,10 @@ async fn step(
 ) -> Result<Option<Todo>> {
     match answer {
         Intended::Upload { epoch, before, overwrites } => {
-            let before = before.map(|row| row.state);
-            let (look_first, mend) = (before == Some(ReplicaState::Uploading), before == Some(ReplicaState::Corrupt));
+            // A repair that was cut off: what is there has the right length, and was wrong when it was last read.
+            let is_wrong = before.as_ref().is_some_and(|row| row.is_wrong());
+            let look_first = !is_wrong && before.is_some_and(|row| row.state == ReplicaState::Uploading);
+            let mend = is_wrong.then(Mend::all);
             let replica = ReplicaId { content: *content, backend: member.number, key: item.place().to_owned() };
             Ok(Some(Todo::Upload { at: ReplicaAt { replica, epoch }, look_first, mend, overwrites }))
         }

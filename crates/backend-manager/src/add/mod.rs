@@ -16,11 +16,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use backend_core::{ByteStream, Content, DigestKind, Error, ErrorKind, Key, Open, Result};
 use ipld::profile::{Profile, UNIXFS_V1_2025};
 
-pub(crate) use batch::{Item, Placed};
+pub(crate) use batch::{Item, Leases, Placed, give_up, keep};
+pub(crate) use place::{Job as Sending, Parts};
 pub(crate) use targets::Targets;
 pub(crate) use tree::{Nothing, Sent, distinct, folder_item};
 pub(crate) use within::let_go;
 
+use crate::desired::Traits;
 use crate::manager::Manager;
 use crate::naming::{self, FileSource, Fingerprint, Job, Named};
 use crate::trouble;
@@ -68,8 +70,12 @@ pub enum Existing {
 /// How to add.
 #[derive(Debug, Clone)]
 pub struct AddRequest {
-    /// On which backends; empty: as the default policy says.
+    /// On which backends; empty: as its policy says.
     pub to: Vec<String>,
+    /// Under which policy it is kept; `None`: under the one that fits.
+    pub policy: Option<String>,
+    /// What is noted with its name.
+    pub labels: std::collections::BTreeMap<String, String>,
     /// Under which name it shows in listings; a path's last part by default.
     pub name: Option<String>,
     /// Where on stores whose names we choose; others refuse anything but their own place.
@@ -88,6 +94,8 @@ impl Default for AddRequest {
     fn default() -> Self {
         Self {
             to: Vec::new(),
+            policy: None,
+            labels: std::collections::BTreeMap::new(),
             name: None,
             place: Place::Own,
             existing: Existing::Replace,
@@ -128,7 +136,7 @@ impl Manager {
     pub async fn add(&self, input: Input, request: &AddRequest) -> Result<Receipt> {
         let is_folder = matches!(&input, Input::Path(path) if is_folder(path)?);
         fits(&request.place, is_folder)?;
-        let targets = Box::pin(self.targets(request)).await?;
+        let targets = Box::pin(self.targets(request, traits(&input, request))).await?;
         let namer = Namer { request, spool: self.spool_folder(), digests: targets.needs() };
         match input {
             Input::Path(path) if is_folder => Box::pin(self.add_tree(&path, &namer, targets)).await,
@@ -218,6 +226,18 @@ pub(crate) fn content(
 
 pub(crate) fn kind_of(content: &Content) -> ContentKind {
     if content.dag().is_empty() { ContentKind::Raw } else { ContentKind::File }
+}
+
+/// What is known before anything is read. Of a folder and of a stream no size is.
+fn traits(input: &Input, request: &AddRequest) -> Traits {
+    let (name, size) = match input {
+        Input::Path(path) => {
+            let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+            (last_part(path), meta.map(|it| it.len()))
+        }
+        Input::Stream(_) => (None, None),
+    };
+    Traits { name: request.name.clone().or(name), size, labels: request.labels.clone() }
 }
 
 /// A key is of one file, a prefix of many.

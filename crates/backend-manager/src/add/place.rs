@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use backend_core::{
     AddOptions, Addressing, Checkpoint, Condition, Content, ContentId, Effect, Error, ErrorKind, GetOptions, Key,
-    Locator, Metadata, Progress, Result, ResumeToken, StatOptions, Write,
+    Locator, Mend, Metadata, Progress, Result, ResumeToken, StatOptions, Write,
 };
 
 use super::car::{car_content, name_stream};
-use super::{Existing, Item, Placed};
+use super::{Item, Placed};
 use crate::catalog::replicas::{Moved, ReplicaAt};
 use crate::catalog::{Catalog, transfers};
 use crate::fault;
@@ -17,22 +17,35 @@ use crate::fleet::Member;
 use crate::layout;
 use crate::views::ContentKind;
 
+/// Which parts of a copy are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Parts {
+    /// The inner nodes, and then the content.
+    Both,
+    /// The content alone: its inner nodes were looked at and are right.
+    Content,
+    /// The inner nodes alone: the content was read at this place, and is right.
+    Sidecar(Locator),
+}
+
 /// What is sent, and as whom.
-pub(super) struct Job<'a> {
-    pub(super) member: &'a Member,
-    pub(super) item: &'a Item,
-    pub(super) at: ReplicaAt,
+pub(crate) struct Job<'a> {
+    pub(crate) member: &'a Member,
+    pub(crate) item: &'a Item,
+    pub(crate) at: ReplicaAt,
     /// An earlier upload ended without an answer.
-    pub(super) look_first: bool,
+    pub(crate) look_first: bool,
     /// What is there was read and is wrong.
-    pub(super) mend: bool,
-    pub(super) catalog: &'a Catalog,
-    pub(super) progress: &'a Progress,
+    pub(crate) mend: Option<Mend>,
+    pub(crate) parts: Parts,
+    pub(crate) condition: Condition,
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) progress: &'a Progress,
 }
 
 impl Job<'_> {
     /// Sends it. On an answer that was lost it looks, once, whether it is there all the same.
-    pub(super) async fn run(&self) -> Result<Placed> {
+    pub(crate) async fn run(&self) -> Result<Placed> {
         if self.look_first
             && let Some(meta) = self.look().await?
         {
@@ -40,7 +53,8 @@ impl Job<'_> {
         }
         match self.send().await {
             Ok(placed) => Ok(placed),
-            Err(err) if err.effect() == Effect::Unknown => match self.look().await {
+            // What was wrong is there and has its length: to see it says nothing of whether it was mended.
+            Err(err) if err.effect() == Effect::Unknown && self.mend.is_none() => match self.look().await {
                 Ok(Some(meta)) => Ok(Placed::found(meta)),
                 // Anybody may write under a user's key, so that nothing follows from what lies there now.
                 Ok(None) if self.item.key.is_none() => Err(err.with_effect(Effect::None)),
@@ -52,31 +66,32 @@ impl Job<'_> {
 
     async fn send(&self) -> Result<Placed> {
         fault::point("before-sidecar");
-        let sidecar = self.sidecar().await?;
+        let sidecar = match self.parts {
+            Parts::Content => None,
+            Parts::Both | Parts::Sidecar(_) => self.sidecar().await?,
+        };
         fault::point("before-content");
-        let meta = match self.item.kind {
-            ContentKind::Directory => match (&sidecar, &self.item.whole) {
+        let meta = match (self.item.kind, &self.parts) {
+            (ContentKind::Directory, _) => match (&sidecar, &self.item.whole) {
                 (Some(meta), _) => meta.clone(),
                 (None, Some(whole)) => self.folder(whole).await?,
                 (None, None) => return Err(Error::unsupported("directories", &self.member.name)),
             },
+            (_, Parts::Sidecar(at)) => self.member.backend.stat(at, &StatOptions::default()).await?,
             _ => self.content().await?,
         };
         fault::point("after-content");
-        Ok(Placed { meta, sidecar: sidecar.map(|meta| meta.at.handle) })
+        let addressing = self.member.addressing();
+        Ok(Placed { meta, sidecar: sidecar.map(|meta| layout::sidecar_handle(addressing, &meta.at)) })
     }
 
     async fn folder(&self, whole: &Content) -> Result<Metadata> {
-        let opts = AddOptions { write: self.write(None, None), mend: self.mend, ..AddOptions::default() };
+        let opts = AddOptions { write: self.write(None, None), mend: self.mend.clone(), ..AddOptions::default() };
         self.member.backend.add(whole, &opts).await
     }
 
     async fn content(&self) -> Result<Metadata> {
         let content = &self.item.content;
-        let condition = match self.item.existing {
-            Existing::Keep if self.item.key.is_some() => Condition::IfAbsent,
-            _ => Condition::Always,
-        };
         let key = match &self.item.key {
             Some(key) => key.clone(),
             None => layout::content(content.cid())?,
@@ -86,8 +101,8 @@ impl Job<'_> {
             Some(_) => self.token().await?,
             None => None,
         };
-        let write = self.write(resume, journal);
-        self.put(content, key, AddOptions { condition, write, mend: self.mend, ..AddOptions::default() }).await
+        let (condition, write) = (self.condition.clone(), self.write(resume, journal));
+        self.put(content, key, AddOptions { condition, write, mend: self.mend.clone(), ..AddOptions::default() }).await
     }
 
     /// The inner nodes, where the store does not keep them by itself.
@@ -97,7 +112,8 @@ impl Job<'_> {
         }
         let root = self.item.content.cid();
         let car = car_content(self.item.content.dag(), root, &self.member.backend.info().needs).await?;
-        let opts = AddOptions { write: self.write(None, None), ..AddOptions::default() };
+        let mend = self.mend.as_ref().map(|_| Mend::all());
+        let opts = AddOptions { write: self.write(None, None), mend, ..AddOptions::default() };
         let meta = self.put(&car, layout::sidecar(root)?, opts).await?;
         Ok(Some(meta))
     }

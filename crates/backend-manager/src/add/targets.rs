@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use backend_core::{Addressing, DigestKind, Error, ErrorKind, Result};
+use backend_layers::Side;
 
 use super::{AddRequest, Existing, Place};
+use crate::desired::{Policies, PolicyView, Traits};
 use crate::fleet::Member;
 use crate::manager::Manager;
 use crate::naming;
@@ -18,6 +20,10 @@ pub(crate) struct Targets {
     pub(crate) refused: Vec<(String, Error)>,
     /// The folder of the embedded store, if it was made for this call.
     pub(crate) embedded: Option<PathBuf>,
+    /// Under which policy it is kept.
+    pub(crate) policy: PolicyView,
+    /// Why there are fewer than the policy asks for.
+    pub(crate) unmet: Option<String>,
 }
 
 impl Targets {
@@ -62,13 +68,19 @@ impl Targets {
 
 impl Manager {
     /// # Errors
-    /// `InvalidConfig` for a name that is not configured; the first refusal when not one target can be written to.
-    pub(crate) async fn targets(&self, request: &AddRequest) -> Result<Targets> {
-        let (names, embedded) = match &*request.to {
-            [] => self.default_targets().await?,
-            to => (to.to_vec(), None),
+    /// `InvalidConfig` for a name that is not configured; `NotFound` for a policy that there is not; the first refusal when not one target can be written to.
+    pub(crate) async fn targets(&self, request: &AddRequest, traits: Traits) -> Result<Targets> {
+        let policies = self.in_force().await?;
+        let policy = match &request.policy {
+            Some(name) => policies.named(name)?,
+            None => policies.fitting(&traits)?,
         };
-        let mut targets = Targets { members: Vec::new(), refused: Vec::new(), embedded };
+        let chosen = match &*request.to {
+            [] => self.by_policy(&policies, policy, traits.size.unwrap_or(0)).await?,
+            to => Chosen { names: to.to_vec(), ..Chosen::default() },
+        };
+        let Chosen { names, embedded, unmet } = chosen;
+        let mut targets = Targets { members: Vec::new(), refused: Vec::new(), embedded, policy: policy.clone(), unmet };
         for name in names {
             if targets.members.iter().any(|member| member.name == name) {
                 continue;
@@ -103,29 +115,52 @@ impl Manager {
             let text = format!("{} must be given a digest that is not computed here: {kind:?}", member.name);
             return Err(Error::new(ErrorKind::Unsupported, text));
         }
+        self.fleet().admit(member, Side::Writes)?;
         member.recognise(self.catalog(), &**self.fleet().clock()).await
     }
 
-    /// As the default policy says: so many private stores, those on this machine first, then by name. With no backend at all, an embedded local
-    /// store is made.
-    async fn default_targets(&self) -> Result<(Vec<String>, Option<PathBuf>)> {
-        let mut members = Vec::new();
-        let mut broken = None;
+    /// As the policy says. With no backend at all, an embedded local store is made.
+    async fn by_policy(&self, policies: &Policies, policy: &PolicyView, size: u64) -> Result<Chosen> {
+        let mut fleet = self.places().await?;
+        let mut embedded = None;
+        if !fleet.places.iter().any(|place| place.keeps && place.offers.add) {
+            if let Some(err) = self.first_broken().await? {
+                return Err(err);
+            }
+            embedded = Some(self.embed()?.1);
+            fleet = self.places().await?;
+        }
+        let compiled = policies.compiled()?;
+        let planner = planner::Planner::new(&fleet.places, &compiled, self.terms().await?);
+        let (places, why) = planner.targets(policies.position(policy.number).unwrap_or(0), size);
+        let names: Vec<String> = places.iter().map(|place| fleet.name(*place).to_owned()).collect();
+        let unmet = why.map(|why| match why.place() {
+            Some(place) => format!("{}: {why}", fleet.name(place)),
+            None => why.to_string(),
+        });
+        match (names.is_empty(), &unmet) {
+            (true, Some(why)) => {
+                let text = format!("the policy {} finds no place for it: {why}", policy.name);
+                Err(Error::new(ErrorKind::Unavailable, text))
+            }
+            _ => Ok(Chosen { names, embedded, unmet }),
+        }
+    }
+
+    /// Why a backend that is configured cannot be opened: then none is made in its place.
+    async fn first_broken(&self) -> Result<Option<Error>> {
         for name in self.fleet().names()? {
-            match self.fleet().member(&name).await {
-                Ok(member) if member.is_private_store() => members.push(member),
-                Ok(_) => {}
-                Err(err) => broken = broken.or(Some(err)),
+            if let Err(err) = self.fleet().member(&name).await {
+                return Ok(Some(err));
             }
         }
-        if members.is_empty() {
-            return match broken {
-                Some(err) => Err(err),
-                None => self.embed().map(|(name, folder)| (vec![name], Some(folder))),
-            };
-        }
-        members.sort_by_key(|member| member.backend.info().kind != backend_core::StorageType::Local);
-        let wanted = self.default_policy().await?.replicas as usize;
-        Ok((members.into_iter().take(wanted.max(1)).map(|member| member.name).collect(), None))
+        Ok(None)
     }
+}
+
+#[derive(Debug, Default)]
+struct Chosen {
+    names: Vec<String>,
+    embedded: Option<PathBuf>,
+    unmet: Option<String>,
 }

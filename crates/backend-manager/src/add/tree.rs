@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
-use backend_core::{ByteStream, Content, Error, ErrorKind, Key, Open, Result};
+use backend_core::{ByteStream, Content, Error, ErrorKind, Key, Open, Progress, Result};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::targets::Targets;
 use super::{AddRequest, Existing, Item, Name, Namer, Place, StopOnDrop, content, kind_of, last_part};
+use crate::catalog::events::Verb;
 use crate::catalog::names;
 use crate::catalog::{ContentNumber, links, pins};
+use crate::desired::{PolicyView, expiry};
 use crate::fault;
 use crate::fleet::Member;
 use crate::manager::{Manager, OWNER};
@@ -84,6 +86,8 @@ impl Manager {
         let replicas = batch.receipts.pop().unwrap_or_default();
         let [Item { content, kind, .. }] = items;
         let receipt = Receipt {
+            policy: targets.policy.name.clone(),
+            unmet: targets.unmet.clone(),
             cid: *content.cid(),
             name,
             size: content.len(),
@@ -92,7 +96,7 @@ impl Manager {
             replicas,
             embedded: targets.embedded.clone(),
         };
-        self.conclude(receipt, &batch.numbers, batch.numbers.clone(), targets).await
+        self.conclude(receipt, &batch.numbers, batch.numbers.clone(), (targets, request)).await
     }
 
     pub(super) async fn add_tree(&self, path: &Path, namer: &Namer<'_>, targets: Targets) -> Result<Receipt> {
@@ -141,8 +145,10 @@ impl Manager {
             replica
         });
         let (replicas, embedded) = (replicas.collect(), targets.embedded.clone());
-        let receipt = Receipt { cid, name, size, kind: ContentKind::Directory, files, replicas, embedded };
-        self.conclude(receipt, &number, numbers, targets).await
+        let (policy, unmet) = (targets.policy.name.clone(), targets.unmet.clone());
+        let kind = ContentKind::Directory;
+        let receipt = Receipt { cid, name, size, kind, files, replicas, embedded, policy, unmet };
+        self.conclude(receipt, &number, numbers, (targets, request)).await
     }
 
     /// The folder itself: the rows of its files on stores that hold it whole are entered before, and share what becomes of it.
@@ -172,13 +178,30 @@ impl Manager {
         Ok((batch.numbers, receipts))
     }
 
+    /// Makes a copy of a folder that the catalog knows, on a store that holds it whole.
+    ///
+    /// # Errors
+    /// What the catalog answers. What the backend answers is in the receipt.
+    pub(crate) async fn send_folder(
+        &self,
+        folder: &Item,
+        (number, files): (ContentNumber, &[ContentNumber]),
+        member: &Member,
+        told: (Verb, &Progress),
+    ) -> Result<ReplicaReceipt> {
+        let mut within = self.intend_within(*folder.content.cid(), files, member).await?;
+        let receipt = self.send(folder, number, member, told).await?;
+        within.conclude(&receipt).await?;
+        Ok(receipt)
+    }
+
     /// Links, the lasting pin, the name; then the pins that held the parts while they were added.
     async fn conclude(
         &self,
         mut receipt: Receipt,
         root: &[ContentNumber],
         parts: Vec<ContentNumber>,
-        targets: Targets,
+        (targets, request): (Targets, &AddRequest),
     ) -> Result<Receipt> {
         let Some(root) = root.first().copied() else {
             return Err(Error::new(ErrorKind::Internal, "nothing was entered"));
@@ -191,8 +214,8 @@ impl Manager {
                     .write(move |conn| page.iter().try_for_each(|part| links::put(conn, root, *part)))
                     .await?;
             }
-            let name = receipt.name.clone();
-            self.catalog().write(move |conn| want(conn, root, name.as_deref())).await?;
+            let (name, request, policy) = (receipt.name.clone(), request.clone(), targets.policy.clone());
+            self.catalog().write(move |conn| want(conn, root, &policy, (name.as_deref(), &request))).await?;
             fault::point("after-pin");
         }
         self.release(root, parts).await?;
@@ -305,21 +328,25 @@ fn key_under(prefix: &str, path: &Path) -> Result<Key> {
     Key::new(format!("{prefix}{text}"))
 }
 
-fn want(conn: &Connection, root: ContentNumber, name: Option<&str>) -> Result<()> {
-    let now = crate::manager::now();
-    pins::put(
-        conn,
-        &pins::Pin {
-            content: root,
-            owner: OWNER.to_owned(),
-            policy: crate::manager::policy_number(conn)?,
-            expires_at: None,
-        },
-        now,
-    )?;
+/// A pin that is there stays as it is, unless this request names a policy.
+fn want(
+    conn: &Connection,
+    root: ContentNumber,
+    policy: &PolicyView,
+    (name, request): (Option<&str>, &AddRequest),
+) -> Result<()> {
+    let (now, owner) = (crate::manager::now(), OWNER.to_owned());
+    let is_live = |pin: &pins::Pin| pin.owner == OWNER && pin.expires_at.is_none_or(|until| now < until);
+    if request.policy.is_some() || !pins::of(conn, root, "", ROWS)?.iter().any(|row| is_live(&row.pin)) {
+        let expires_at = expiry(policy, now);
+        pins::put(conn, &pins::Pin { content: root, owner, policy: policy.number, expires_at }, now)?;
+    }
+    let labels = &request.labels;
+    // Who names no labels takes none away.
+    let is_other = |before: BTreeMap<String, String>| !labels.is_empty() && before != *labels;
     match name {
-        Some(name) if names::resolve(conn, name)?.is_none_or(|row| row.content != root) => {
-            names::put(conn, name, root, &BTreeMap::new(), now).map(drop)
+        Some(name) if names::resolve(conn, name)?.is_none_or(|row| row.content != root || is_other(row.labels)) => {
+            names::put(conn, name, root, labels, now).map(drop)
         }
         _ => Ok(()),
     }

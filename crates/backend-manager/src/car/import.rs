@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use backend_core::{Content, Dag, Digest, DigestKind, Error, ErrorKind, Result};
-use futures::TryStreamExt;
+use backend_core::{Content, Dag, Error, ErrorKind, Result};
 use ipld::profile::{Profile, UNIXFS_V1_2025};
 use ipld::{Cid, address};
 use tokio::sync::mpsc;
@@ -18,8 +17,9 @@ use super::survey::{self, Shape, Total};
 use crate::add::{
     AddRequest, Existing, Input, Item, Nothing, Place, Sent, StopOnDrop, Targets, distinct, folder_item, kind_of,
 };
+use crate::desired::Traits;
 use crate::manager::Manager;
-use crate::naming::{self, Fingerprint, Hasher};
+use crate::naming::{self, Fingerprint, with_digests};
 use crate::trouble;
 use crate::views::Receipt;
 
@@ -67,7 +67,8 @@ impl Manager {
             return Err(Error::new(ErrorKind::InvalidInput, "what is in an archive lies where its CID says"));
         }
         let request = AddRequest { profile: UNKNOWN, ..request.clone() };
-        let targets = Box::pin(self.targets(&request)).await?;
+        let traits = Traits { name: request.name.clone(), size: None, labels: request.labels.clone() };
+        let targets = Box::pin(self.targets(&request, traits)).await?;
         let (looked, cid, spool) = (archive.clone(), *root, self.spool_folder());
         let shape =
             tokio::task::spawn_blocking(move || survey::shape(&looked, &cid)).await.map_err(trouble::lost)??;
@@ -163,18 +164,4 @@ fn opened(path: PathBuf) -> Result<(File, PathBuf, u64, Option<Fingerprint>)> {
 fn item(content: Content) -> Item {
     let kind = kind_of(&content);
     Item { content, kind, profile: UNKNOWN, key: None, whole: None, existing: Existing::Replace, name: None }
-}
-
-/// Some services want digests of the whole file: one more reading.
-async fn with_digests(content: Content, needs: &[DigestKind]) -> Result<Content> {
-    let mut hashers = Hasher::all(needs, content.len())?;
-    if hashers.is_empty() {
-        return Ok(content);
-    }
-    let mut frames = content.open_all().await?;
-    while let Some(frame) = frames.try_next().await? {
-        hashers.iter_mut().for_each(|it| it.update(&frame));
-    }
-    let digests: Vec<Digest> = hashers.into_iter().map(Hasher::finish).collect::<Result<_>>()?;
-    Ok(content.with_digests(digests))
 }

@@ -134,6 +134,12 @@ pub fn page(conn: &Connection, after: i64, limit: usize) -> Result<Vec<EventRow>
     sql::many(conn, &format!("{SELECT} WHERE ?1 < id ORDER BY id LIMIT ?2"), (after, sql::limit(limit)), read)
 }
 
+/// The number behind which the events from `since` on come.
+pub fn before(conn: &Connection, since: Timestamp) -> Result<i64> {
+    let text = "SELECT COALESCE(MAX(id), 0) FROM events WHERE id < (SELECT COALESCE(MIN(id), 9223372036854775807) FROM events WHERE ?1 <= at)";
+    sql::only(conn, text, [since], |row| row.get(0))
+}
+
 /// The events of one content, newest first. `before`: go on below this number.
 pub fn of(conn: &Connection, cid: &Cid, before: Option<i64>, limit: usize) -> Result<Vec<EventRow>> {
     let text = format!("{SELECT} WHERE cid = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");

@@ -5,8 +5,9 @@
 //! in ONE transaction; no transaction lives across an await. The room knows rows and their rules; it talks to no backend and reads no clock.
 //!
 //! Desired state: [`contents`], [`aliases`], [`blocks`] (the outboard), [`links`], [`pins`], [`policies`], [`names`]. Seen state: [`backends`],
-//! [`facts`],
-//! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]. The catalog itself: [`meta`], [`process`] (who is alive), [`invariants`].
+//! [`facts`], [`health`],
+//! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]. Both at once, for planning: [`survey`]. The catalog itself: [`meta`],
+//! [`process`] (who is alive), [`leases`] (who does which chore), [`invariants`].
 //!
 //! Nothing answers more than [`PAGE_MAX`] rows: longer answers are asked for page by page, by key.
 
@@ -19,7 +20,9 @@ pub mod contents;
 mod error;
 pub mod events;
 pub mod facts;
+pub mod health;
 pub mod invariants;
+pub mod leases;
 pub mod links;
 pub mod memories;
 pub mod meta;
@@ -32,6 +35,7 @@ mod readers;
 pub mod replicas;
 pub mod schema;
 mod sql;
+pub mod survey;
 mod time;
 pub mod traffic;
 pub mod transfers;

@@ -115,6 +115,13 @@ pub fn considered(conn: &Connection, row: &PinRow) -> Result<bool> {
     Ok(sql::run(conn, text, (row.pin.content, &row.pin.owner, revision))? == 1)
 }
 
+/// The planner considers content with all that is wanted of it at this moment, also because of the directories that it hangs from.
+pub fn consider(conn: &Connection, content: ContentNumber) -> Result<()> {
+    let text = "UPDATE pins SET dirty = 0 WHERE dirty = 1 AND content_id IN (
+        WITH RECURSIVE up (id) AS (SELECT ?1 UNION SELECT l.parent_id FROM links l JOIN up ON l.child_id = up.id) SELECT id FROM up)";
+    sql::run(conn, text, [content]).map(drop)
+}
+
 /// Makes the next pins of a policy that has changed dirty, and answers after which content to go on; `None`: that was all. A policy may have
 /// millions of pins, so this is done page by page.
 pub fn touch_policy(

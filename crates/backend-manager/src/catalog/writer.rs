@@ -4,9 +4,11 @@
 //! serves all. Nobody is answered before the commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ThreadId;
+use std::time::Duration;
 
 use backend_core::{Effect, Error, ErrorKind, Result};
 use rusqlite::Connection;
@@ -19,10 +21,17 @@ const GROUP: usize = 256;
 /// The most writes that wait; who comes later waits for a place before it may queue.
 const QUEUE: usize = 1024;
 
+/// How long whoever drops the queue waits until what is in it is written: a process that ends would take the thread with it.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// The queue to the writer thread. The thread ends when the queue is dropped and what was in it is written.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: Sender<Job>,
+    /// Absent while this is being dropped.
+    queue: Option<Sender<Job>>,
+    thread: ThreadId,
+    /// Closed when the thread has written everything.
+    done: Mutex<Receiver<()>>,
     places: Arc<Semaphore>,
     commits: Arc<AtomicU64>,
 }
@@ -38,10 +47,17 @@ impl Writer {
         let (queue, jobs) = mpsc::channel();
         let commits = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&commits);
-        let thread =
-            std::thread::Builder::new().name("catalog-writer".into()).spawn(move || serve(&conn, &jobs, &counted));
-        thread.map_err(|err| Error::new(ErrorKind::Internal, "cannot start the catalog's writer").with_source(err))?;
-        Ok(Self { queue, places: Arc::new(Semaphore::new(QUEUE)), commits })
+        let (end, done) = mpsc::channel();
+        let work = move || {
+            serve(&conn, &jobs, &counted);
+            drop(conn);
+            drop(end);
+        };
+        let thread = std::thread::Builder::new().name("catalog-writer".into()).spawn(work);
+        let thread = thread
+            .map_err(|err| Error::new(ErrorKind::Internal, "cannot start the catalog's writer").with_source(err))?;
+        let (thread, done, places) = (thread.thread().id(), Mutex::new(done), Arc::new(Semaphore::new(QUEUE)));
+        Ok(Self { queue: Some(queue), thread, done, places, commits })
     }
 
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
@@ -67,12 +83,27 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         let work = Box::new(Task { work: Some(work), outcome: None, reply });
-        self.queue.send(Job { work, _place: place }).map_err(|_| ended())?;
+        let queue = self.queue.as_ref().ok_or_else(ended)?;
+        queue.send(Job { work, _place: place }).map_err(|_| ended())?;
         Ok(answer)
     }
 
     pub(super) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        // A write that held the last of the catalog is dropped by the thread itself, which cannot wait for itself.
+        if std::thread::current().id() == self.thread {
+            return;
+        }
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        if done.recv_timeout(FAREWELL) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::warn!("the catalog's writer is still busy; what it has not written may be lost");
+        }
     }
 }
 

@@ -66,6 +66,20 @@ pub(super) fn compose(
     }
 }
 
+/// A file that is not layered, as a type.
+///
+/// # Errors
+/// As [`compose`].
+pub(super) fn typed<T: serde::de::DeserializeOwned>(document: &Document) -> Result<T> {
+    // A file in which nothing stands asks for nothing.
+    let value = if document.value.is_null() { json!({}) } else { document.value.clone() };
+    if !value.is_object() {
+        return Err(document.error(&KeyPath::default(), "expected keys and values"));
+    }
+    let figment = Figment::from(Layer { origin: String::new(), value: value.clone() });
+    figment.extract().map_err(|err| explain(document, &value, &figment, err))
+}
+
 fn nested(path: &[String], value: Value) -> Value {
     path.iter().rev().fold(value, |inner, key| json!({ key.as_str(): inner }))
 }

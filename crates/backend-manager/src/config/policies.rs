@@ -9,25 +9,31 @@ pub const GIBIBYTE: u64 = 1 << 30;
 /// The largest quota: its bytes still fit into the catalog's signed 64 bits.
 const MAX_GIGABYTES: f64 = 8_000_000_000.0;
 const MAX_DAYS: u32 = 36_500;
+const MAX_REPLICAS: u32 = 64;
 
 /// Limits of one backend. A gigabyte is 2^30 bytes. What is not said is not limited.
 ///
-/// The catalog holds to the storage quota. The others are read, checked and shown, and nothing acts on them.
+/// Quotas are held to before a byte goes, and warn from 80 % on (`health`, `backend list`). The others are held to by the planner: by `reconcile`, and by the
+/// daemon where it plans.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policies {
-    /// How much may be kept there, in gigabytes. Above 0.
+    /// How much may be kept there, in gigabytes, as far as the catalog counts it: reserved with the intent. Above 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_quota_gb: Option<f64>,
-    /// How much may be sent and received in a calendar month, in gigabytes. Above 0.
+    /// How much content may be sent and received in a calendar month (UTC), in gigabytes, over all processes. What does not fit is refused; looking and
+    /// removing are not. Above 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic_quota_gb_monthly: Option<f64>,
     /// How long content may live there, in days: 1 to 36500.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<u32>,
-    /// Whether content past its retention is removed without asking.
+    /// Whether content past its retention is removed without asking, once enough other copies are proved. Without it, retention only keeps nothing back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_cleanup: Option<bool>,
+    /// How many copies content must have, this one included, that has a copy here: 1 to 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_replicas: Option<u32>,
 }
 
 impl Policies {
@@ -57,6 +63,9 @@ impl Policies {
         }
         if self.retention_days.is_some_and(|days| days == 0 || MAX_DAYS < days) {
             return Err(("retention_days", format!("must be 1 to {MAX_DAYS}; leave it out for no limit")));
+        }
+        if self.min_replicas.is_some_and(|n| n == 0 || MAX_REPLICAS < n) {
+            return Err(("min_replicas", format!("must be 1 to {MAX_REPLICAS}; leave it out for no wish")));
         }
         Ok(())
     }

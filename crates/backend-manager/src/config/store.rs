@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use backend_core::{Error, ErrorKind, Result, nearest};
+use backend_core::{Capabilities, Error, ErrorKind, Result, nearest};
 use backend_layers::SystemClock;
 use serde_json::Value;
 
@@ -168,6 +168,14 @@ impl ConfigStore {
             Ok(loaded) => validate(&loaded.config, Arc::new(SystemClock)).map(drop),
             Err(_) => Ok(()),
         }
+    }
+
+    /// What the backend that `config`, resolved, describes offers. No network is touched; what only a probe could show is not in it.
+    ///
+    /// # Errors
+    /// `InvalidConfig` when it does not open.
+    pub fn offers(&self, config: &BackendConfig) -> Result<Capabilities> {
+        super::validate::offers(config, Arc::new(SystemClock))
     }
 
     /// Removes the configuration. What the backend keeps stays where it is.

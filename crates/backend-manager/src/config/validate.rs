@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backend_core::{Clock, Descriptor, Error, ErrorKind, Result, Settings, find};
+use backend_core::{Capabilities, Clock, Descriptor, Error, ErrorKind, Result, Settings, find};
 use backend_layers::{Operational, SystemClock};
 use serde_json::Value;
 
@@ -31,6 +31,14 @@ impl BackendConfig {
         operational.validate()?;
         Ok(operational)
     }
+}
+
+/// What `config`, resolved, offers: of this instance, and not of its type.
+///
+/// # Errors
+/// As [`validate`].
+pub(super) fn offers(config: &BackendConfig, clock: Arc<dyn Clock>) -> Result<Capabilities> {
+    Ok((find(&config.kind)?.open)(config.settings(clock))?.info().offers)
 }
 
 /// Whether `config`, resolved, opens. Does no I/O: whether the service is there is for `health` to say.

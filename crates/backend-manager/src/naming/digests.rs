@@ -1,7 +1,8 @@
 //! Whole-file digests, for services that must be given one. Only what some target needs is computed, while the file is named.
 
-use backend_core::{Digest, DigestKind, Error, ErrorKind, Result};
+use backend_core::{Content, Digest, DigestKind, Error, ErrorKind, Result};
 use bytes::Bytes;
+use futures::TryStreamExt;
 use ipld::piece::PieceHasher;
 use ipld::{Cid, address};
 use md5::Md5;
@@ -100,6 +101,24 @@ pub(crate) fn of_bytes(kinds: &[DigestKind], bytes: &[u8]) -> Result<Vec<Digest>
     let mut all = Hasher::all(kinds, bytes.len() as u64)?;
     all.iter_mut().for_each(|it| it.update(bytes));
     all.into_iter().map(Hasher::finish).collect()
+}
+
+/// `content` with these digests too: one more reading, if there are any.
+///
+/// # Errors
+/// As [`Hasher::new`]; what reading answers.
+pub(crate) async fn with_digests(content: Content, kinds: &[DigestKind]) -> Result<Content> {
+    let mut hashers = Hasher::all(kinds, content.len())?;
+    if hashers.is_empty() {
+        return Ok(content);
+    }
+    let mut frames = content.open_all().await?;
+    while let Some(frame) = frames.try_next().await? {
+        hashers.iter_mut().for_each(|it| it.update(&frame));
+    }
+    let found: Vec<Digest> = hashers.into_iter().map(Hasher::finish).collect::<Result<_>>()?;
+    let digests = content.digests().iter().cloned().chain(found).collect();
+    Ok(content.with_digests(digests))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod source;
 mod spool;
 mod tree;
 
-pub(crate) use digests::{Hasher, is_computed, of_bytes};
+pub(crate) use digests::{Hasher, is_computed, of_bytes, told_by, with_digests};
 pub(crate) use file::{Job, Named, name_file, threads};
 pub(crate) use fingerprint::{Fingerprint, changed};
 pub(crate) use leaves::{Files, Leaves, one_after_another};

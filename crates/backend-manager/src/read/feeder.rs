@@ -1,15 +1,16 @@
 //! Fetches chunks, in order and unverified, from one replica after the other.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
-use backend_core::{ByteStream, Error, ErrorKind, GetOptions, Locator, Result};
+use backend_core::{ByteStream, Error, ErrorKind, GetOptions, Locator, Result, RetryAdvice};
 use bytes::{Bytes, BytesMut};
 use futures::stream::{BoxStream, StreamExt};
 use ipld::plan::{Chunk, Wrap};
 use tokio::task::JoinHandle;
 
-use super::{How, INLINE, ReadReport, Replica};
+use super::{Haste, How, INLINE, ReadReport, Replica};
 use crate::trouble;
 
 /// How many chunks one request covers at the most. Fewer requests, and no request for bytes that nobody asked for.
@@ -32,8 +33,8 @@ pub(super) enum Coming {
 pub(super) struct Fetch(JoinHandle<Result<Bytes>>);
 
 impl Fetch {
-    fn begin(replica: Replica, chunk: Chunk) -> Self {
-        Self(tokio::spawn(async move { block(&replica, &chunk).await }))
+    fn begin(replica: Replica, chunk: Chunk, haste: Haste) -> Self {
+        Self(tokio::spawn(async move { block(&replica, &chunk, haste).await }))
     }
 
     pub(super) async fn finish(mut self) -> Result<Bytes> {
@@ -72,6 +73,8 @@ struct Body {
     at: u64,
     /// Where the request ends: behind it nothing comes.
     end: u64,
+    /// Bytes that were promised and have not come.
+    left: u64,
 }
 
 impl Feeder {
@@ -95,7 +98,7 @@ impl Feeder {
             && replica.how == How::Block
             && !replica.is_bad(chunk.offset, chunk.len)
         {
-            let bytes = Coming::Later(Fetch::begin(replica.clone(), chunk.clone()));
+            let bytes = Coming::Later(Fetch::begin(replica.clone(), chunk.clone(), self.haste()));
             return Ok(Some(Piece { chunk, bytes, from: Some(self.current) }));
         }
         match self.any(&chunk).await {
@@ -116,19 +119,30 @@ impl Feeder {
         }
     }
 
-    /// From the current replica, else from the next that delivers. Copies whose chunk is known to be bad are asked last: perhaps it was the wire.
+    /// With another copy at hand, nobody is waited for.
+    fn haste(&self) -> Haste {
+        if self.replicas.len() < 2 { Haste::None } else { Haste::Some }
+    }
+
+    /// From the current replica, else from the next that delivers. Copies whose chunk is known to be bad are asked last: perhaps it was the wire. When
+    /// none has delivered, those that may yet are asked again, patiently.
     async fn any(&mut self, chunk: &Chunk) -> Result<Bytes> {
         let mut worst: Option<Error> = None;
-        for pass in [Pass::Good, Pass::Bad] {
+        let mut asked = vec![true; self.replicas.len()];
+        let rounds: &[Haste] = if self.haste() == Haste::Some { &[Haste::Some, Haste::None] } else { &[Haste::None] };
+        for (haste, pass) in rounds.iter().flat_map(|haste| [(*haste, Pass::Good), (*haste, Pass::Bad)]) {
             for _ in 0..self.replicas.len() {
-                let is_bad = self.replicas[self.current].is_bad(chunk.offset, chunk.len);
-                if is_bad == (pass == Pass::Bad) {
-                    match self.deliver(chunk).await {
+                let current = self.current;
+                let is_bad = self.replicas[current].is_bad(chunk.offset, chunk.len);
+                if asked[current] && is_bad == (pass == Pass::Bad) {
+                    match self.deliver(chunk, haste).await {
                         Ok(bytes) => return Ok(bytes),
                         Err(err) => {
-                            self.report.trouble(&self.replicas[self.current], chunk.offset, chunk.len, &err);
+                            self.report.trouble(&self.replicas[current], chunk.offset, chunk.len, &err);
                             self.body = None;
-                            worst = Some(err);
+                            asked[current] = may_pass(&err);
+                            // A wrong copy says more than one that could not be asked.
+                            worst = worst.filter(|it| it.kind() == ErrorKind::Integrity).or(Some(err));
                         }
                     }
                 }
@@ -152,15 +166,15 @@ impl Feeder {
     }
 
     /// The chunk from the current replica.
-    async fn deliver(&mut self, chunk: &Chunk) -> Result<Bytes> {
+    async fn deliver(&mut self, chunk: &Chunk, haste: Haste) -> Result<Bytes> {
         let replica = self.replicas[self.current].clone();
         if replica.how == How::Block {
-            return block(&replica, chunk).await;
+            return block(&replica, chunk, haste).await;
         }
         let stale = self.body.as_ref().is_none_or(|body| chunk.offset < body.at || body.end <= chunk.offset);
         if stale || (replica.how == How::Range && self.body.as_ref().is_some_and(|body| body.at != chunk.offset)) {
             let end = self.window_end(chunk);
-            self.body = Some(open(&replica, chunk.offset, end).await?);
+            self.body = Some(open(&replica, chunk.offset, end, haste).await?);
         }
         match &mut self.body {
             Some(body) => body.take(chunk).await,
@@ -220,24 +234,45 @@ impl Body {
 
     async fn refill(&mut self) -> Result<()> {
         while self.carry.is_empty() {
-            let frame = self.stream.next().await;
-            self.carry = frame.unwrap_or_else(|| Err(Error::new(ErrorKind::Unavailable, "the body ended early")))?;
+            self.carry = match self.stream.next().await {
+                Some(frame) => frame?,
+                None if self.left == 0 => return Err(short()),
+                None => return Err(Error::new(ErrorKind::Unavailable, "the body ended early")),
+            };
+            self.left = self.left.saturating_sub(self.carry.len() as u64);
         }
         Ok(())
     }
 }
 
-async fn open(replica: &Replica, start: u64, end: u64) -> Result<Body> {
+/// Whether a patient caller may yet get an answer.
+pub(super) fn may_pass(err: &Error) -> bool {
+    matches!(err.advice(), RetryAdvice::Backoff | RetryAdvice::After(_))
+}
+
+async fn open(replica: &Replica, start: u64, end: u64, haste: Haste) -> Result<Body> {
     let opts = match replica.how {
         How::Range => GetOptions::range(start..end),
         How::Whole | How::Block => GetOptions::default(),
     };
-    let fetched = replica.backend.get(&replica.at, &opts).await?;
-    Ok(Body { stream: fetched.body, carry: Bytes::new(), at: fetched.range.start, end: fetched.range.end })
+    let opts = GetOptions { fresh: replica.fresh, ..opts };
+    let fetched = match replica.asked(haste).get(&replica.at, &opts).await {
+        Ok(fetched) => fetched,
+        // What is asked for lies within the content.
+        Err(err) if err.kind() == ErrorKind::InvalidRange => return Err(short().with_source(err)),
+        Err(err) => return Err(err),
+    };
+    let Range { start, end } = fetched.range;
+    Ok(Body { stream: fetched.body, carry: Bytes::new(), at: start, end, left: end.saturating_sub(start) })
 }
 
-async fn block(replica: &Replica, chunk: &Chunk) -> Result<Bytes> {
-    let fetched = replica.backend.get(&Locator::new(chunk.cid), &GetOptions::unproved_block()).await?;
+/// Everything that is there has come, and it is not all.
+fn short() -> Error {
+    Error::new(ErrorKind::Integrity, "the copy is shorter than the content")
+}
+
+async fn block(replica: &Replica, chunk: &Chunk, haste: Haste) -> Result<Bytes> {
+    let fetched = replica.asked(haste).get(&Locator::new(chunk.cid), &GetOptions::unproved_block()).await?;
     let bytes = collect(fetched.body, crate::naming::BLOCK_MAX).await?;
     if bytes.len() < INLINE {
         return chunk.unwrap(&bytes).map_err(trouble::ipld);
@@ -248,11 +283,11 @@ async fn block(replica: &Replica, chunk: &Chunk) -> Result<Bytes> {
 }
 
 /// One chunk from one replica alone, by a request of its own.
-pub(super) async fn alone(replica: &Replica, chunk: &Chunk) -> Result<Bytes> {
+pub(super) async fn alone(replica: &Replica, chunk: &Chunk, haste: Haste) -> Result<Bytes> {
     match replica.how {
-        How::Block => block(replica, chunk).await,
+        How::Block => block(replica, chunk, haste).await,
         How::Range | How::Whole => {
-            let mut body = open(replica, chunk.offset, chunk.offset + chunk.len).await?;
+            let mut body = open(replica, chunk.offset, chunk.offset + chunk.len, haste).await?;
             body.take(chunk).await
         }
     }

@@ -35,15 +35,36 @@ pub(crate) enum How {
 pub(crate) struct Replica {
     pub(crate) name: String,
     pub(crate) backend: Arc<dyn Backend>,
+    /// The same, for whoever can turn to another copy: nothing is repeated.
+    pub(crate) hasty: Arc<dyn Backend>,
     pub(crate) at: Locator,
     pub(crate) how: How,
     /// Ranges that are known to be bad.
     pub(crate) bad: Vec<BadChunk>,
+    /// Whether it is read to see whether it is still there.
+    pub(crate) fresh: bool,
     /// What the catalog knows of it; of a service that is only asked, nothing.
     pub(crate) row: Option<ReplicaRow>,
 }
 
+/// Whether a failure is waited out, or another copy is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// There is nobody else to turn to.
+    None,
+    /// Somebody else may answer at once.
+    Some,
+}
+
 impl Replica {
+    /// Its backend, as patient as there are others.
+    pub(crate) fn asked(&self, haste: Haste) -> &Arc<dyn Backend> {
+        match haste {
+            Haste::None => &self.backend,
+            Haste::Some => &self.hasty,
+        }
+    }
+
     pub(crate) fn is_bad(&self, offset: u64, len: u64) -> bool {
         self.bad.iter().any(|bad| bad.offset < offset + len && offset < bad.offset + bad.len)
     }

@@ -103,7 +103,9 @@ impl Nodes for Outboard {
 /// # Errors
 /// `Integrity` for a node that does not hash to its name, or a broken archive; `TooLarge` above what is kept in memory; else the store's own.
 pub(crate) async fn fetch_sidecar(replica: &Replica, root: &Cid) -> Result<HashMap<Cid, Bytes>> {
-    let at = sidecar_at(replica, root)?;
+    let handle = replica.row.as_ref().and_then(|row| row.sidecar_handle.as_deref());
+    let at = layout::sidecar_at(replica.backend.info().addressing, root, handle)?;
+    let at = at.ok_or_else(|| Error::new(ErrorKind::NotFound, "this store keeps no sidecar"))?;
     let mut body = replica.backend.get(&at, &GetOptions::default()).await?.body;
     let mut decoder = Decoder::new(Options::default());
     let (mut nodes, mut bytes) = (HashMap::new(), 0);
@@ -122,14 +124,4 @@ pub(crate) async fn fetch_sidecar(replica: &Replica, root: &Cid) -> Result<HashM
     }
     decoder.finish().map_err(trouble::ipld)?;
     Ok(nodes)
-}
-
-fn sidecar_at(replica: &Replica, root: &Cid) -> Result<Locator> {
-    let info = replica.backend.info();
-    let handle = replica.row.as_ref().and_then(|row| row.sidecar_handle.clone());
-    match (info.addressing, handle) {
-        (Addressing::Key, handle) => Ok(Locator::new(layout::sidecar(root)?).with_handle(handle)),
-        (Addressing::Assigned, Some(handle)) => Ok(Locator::new(layout::sidecar(root)?).with_handle(Some(handle))),
-        _ => Err(Error::new(ErrorKind::NotFound, "this store keeps no sidecar")),
-    }
 }

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::feeder::{self, Coming, Feeder, Fetch, Piece};
-use super::{INLINE, ReadReport, Replica};
+use super::{Haste, INLINE, ReadReport, Replica};
 use crate::naming::trim;
 use crate::trouble;
 
@@ -145,7 +145,8 @@ impl Reader {
     }
 }
 
-/// A chunk that `from` did not send, or sent wrongly: from every other replica, and a wrong one once more from itself, as the wire may have been at fault.
+/// A chunk that `from` did not send, or sent wrongly: from every other replica; and once more from itself, as the wire may have been at fault, or the
+/// service may only need patience.
 async fn rescue(
     replicas: &[Replica],
     report: &ReadReport,
@@ -154,12 +155,15 @@ async fn rescue(
 ) -> Result<(usize, Bytes)> {
     report.trouble(&replicas[from], chunk.offset, chunk.len, &failure);
     let mut is_bad = failure.kind() == ErrorKind::Integrity;
-    let n = if is_bad { replicas.len() } else { replicas.len() - 1 };
+    let n = if is_bad || feeder::may_pass(&failure) { replicas.len() } else { replicas.len() - 1 };
     for index in (1..=n).map(|step| (from + step) % replicas.len()) {
         let replica = &replicas[index];
         let result = match replica.is_bad(chunk.offset, chunk.len) && index != from {
             true => Err(Error::new(ErrorKind::Integrity, "this chunk is known to be bad here")),
-            false => feeder::alone(replica, chunk).await,
+            false => {
+                let haste = if index == from || replicas.len() <= 2 { Haste::None } else { Haste::Some };
+                feeder::alone(replica, chunk, haste).await
+            }
         };
         match result.and_then(|bytes| chunk.verify(&bytes).map(|()| bytes).map_err(|_| bad())) {
             Ok(bytes) => {

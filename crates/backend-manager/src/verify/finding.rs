@@ -2,24 +2,28 @@
 
 use backend_core::Result;
 
+use crate::catalog::events::{self, Event, Verb};
 use crate::catalog::replicas::{self, BadChunk, Epoch, Moved, ReplicaAt, ReplicaRow, ReplicaState};
+
+/// Bad chunks that an event names; it says how many there are.
+const TOLD: usize = 1000;
 
 /// What a look at one copy came to.
 #[derive(Debug, Clone)]
-pub(super) enum Finding {
+pub(crate) enum Finding {
     Good(u64),
     Bad(u64, Vec<BadChunk>),
     Missing,
 }
 
 impl Finding {
-    pub(super) fn of(bytes: u64, bad: Vec<BadChunk>) -> Self {
+    pub(crate) fn of(bytes: u64, bad: Vec<BadChunk>) -> Self {
         if bad.is_empty() { Finding::Good(bytes) } else { Finding::Bad(bytes, bad) }
     }
 }
 
 /// The arrows that lead from where the row is to what was found.
-pub(super) fn enact(conn: &rusqlite::Connection, row: &ReplicaRow, finding: &Finding, proof: bool) -> Result<()> {
+pub(crate) fn enact(conn: &rusqlite::Connection, row: &ReplicaRow, finding: &Finding, proof: bool) -> Result<()> {
     let now = crate::manager::now();
     let at = |epoch: Epoch| ReplicaAt { replica: row.replica.clone(), epoch };
     let mut epoch = row.epoch;
@@ -53,4 +57,18 @@ pub(super) fn enact(conn: &rusqlite::Connection, row: &ReplicaRow, finding: &Fin
         }
     }
     Ok(())
+}
+
+/// What is wrong stands among the events; that all is well would fill them.
+pub(super) fn tell(conn: &rusqlite::Connection, row: &ReplicaRow, finding: &Finding, cid: ipld::Cid) -> Result<()> {
+    let (verb, body) = match finding {
+        Finding::Good(_) => return Ok(()),
+        Finding::Missing => (Verb::Missing, serde_json::json!({})),
+        Finding::Bad(_, bad) => {
+            let ranges: Vec<_> = bad.iter().take(TOLD).map(|it| (it.offset, it.len)).collect();
+            (Verb::Corrupt, serde_json::json!({ "bad_chunks": ranges, "n": bad.len() }))
+        }
+    };
+    let (at, backend) = (crate::manager::now(), Some(row.backend_name.clone()));
+    events::append(conn, &Event { at, verb, cid: Some(cid), backend, body: body.to_string() }).map(drop)
 }

@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use backend_core::ErrorKind;
+use backend_manager::catalog::backends::{self, BackendState, NewBackend};
 use backend_manager::catalog::facts::{self, FactsRow};
-use backend_manager::catalog::{BackendNumber, Catalog, meta, schema};
+use backend_manager::catalog::{BackendNumber, Catalog, Timestamp, meta, schema};
 use rusqlite::Connection;
 
 use crate::bed::{Bed, NOW, content};
@@ -49,7 +50,7 @@ async fn a_catalog_of_schema_1_is_brought_up_to_date() {
         let catalog = Catalog::open(&path).unwrap();
         let (found, version) =
             catalog.read(move |conn| Ok((facts::find(conn, usb)?, meta::get(conn, "schema")?))).await.unwrap();
-        assert_eq!((found, version.as_deref()), (again.then(|| row.clone()), Some("2")));
+        assert_eq!((found, version.as_deref()), (again.then(|| row.clone()), Some("3")));
         let row = row.clone();
         catalog.write(move |conn| facts::put(conn, usb, &row)).await.unwrap();
     }
@@ -156,4 +157,37 @@ async fn a_commit_reaches_the_disk() {
     };
     let (synchronous, foreign_keys, journal) = bed.write(settings).await;
     assert_eq!((synchronous, foreign_keys, journal.as_str()), (2, 1, "wal"), "FULL is 2");
+}
+
+#[tokio::test]
+async fn how_a_power_is_stays_as_it_was_told() {
+    use backend_layers::Side;
+    use backend_manager::catalog::health::{self, HealthRow, Shut};
+
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(&folder.path().join("catalog.db")).unwrap();
+    let row = NewBackend {
+        name: "usb".into(),
+        kind: "local".into(),
+        store_id: None,
+        domain: "usb".into(),
+        state: BackendState::Active,
+        quota: None,
+    };
+    let usb = catalog.write(move |conn| backends::upsert(conn, &row)).await.unwrap();
+    let (since, retry_at) = (Timestamp::from_millis(1000), Timestamp::from_millis(6000));
+    let shut = Shut { kind: ErrorKind::Timeout, since, retry_at, times: 2 };
+    let latency = std::time::Duration::from_micros(1500);
+    let told = move |conn: &Connection| {
+        health::put_latency(conn, usb, Side::Reads, latency)?;
+        health::put(conn, usb, Side::Reads, Some(&shut))?;
+        health::put(conn, usb, Side::Writes, Some(&shut))?;
+        health::put(conn, usb, Side::Writes, None)?;
+        health::of(conn, usb)
+    };
+    let rows = [
+        HealthRow { side: Side::Reads, shut: Some(shut), latency: Some(latency) },
+        HealthRow { side: Side::Writes, shut: None, latency: None },
+    ];
+    assert_eq!(catalog.write(told).await.unwrap(), rows);
 }

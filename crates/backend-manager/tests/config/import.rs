@@ -74,14 +74,14 @@ backends/github.yaml: github: unsupported github: this build has no backend of t
 backends/huggingface.yaml: huggingface: unsupported huggingface: this build has no backend of type huggingface; its file would say connection.organization, connection.private
 backends/ipfs_local.yaml: ipfs_local: config of ipfs, off
   switched off: ipfs_kit_py made this sample by itself when it found no backends
-  ipfs_local_policy.json: not enforced here: cache, replication, retention.max_retention_days, storage_quota.max_files, storage_quota.warn_threshold, traffic_quota
+  ipfs_local_policy.json: not enforced here: cache, replication.geo_distribution, replication.max_redundancy, replication.preferred_backends, retention.max_retention_days, storage_quota.max_files, storage_quota.warn_threshold, traffic_quota
 backends/local_fs.yaml: local_fs: config of local, off
   switched off: ipfs_kit_py made this sample by itself when it found no backends
-  local_fs_policy.json: not enforced here: cache, replication, retention.max_retention_days, storage_quota.max_files, storage_quota.warn_threshold, traffic_quota
+  local_fs_policy.json: not enforced here: cache, replication.max_redundancy, retention.max_retention_days, storage_quota.max_files, storage_quota.warn_threshold, traffic_quota
 backends/parquet_meta.yaml: parquet_meta: unsupported parquet: it held tables about backends, and no content
 backends/s3_demo.yaml: s3_demo: config of s3, off
   switched off: ipfs_kit_py made this sample by itself when it found no backends
-  s3_demo_policy.json: not enforced here: cache, replication, retention.max_retention_days, storage_quota.max_files, storage_quota.warn_threshold, traffic_quota",
+  s3_demo_policy.json: not enforced here: cache, replication.geo_distribution, replication.max_redundancy, retention.max_retention_days, storage_quota.max_files, storage_quota.warn_threshold, traffic_quota",
     );
     let config = found.iter().find_map(|it| match &it.outcome {
         Outcome::Config(config) if config.kind == "local" => Some(config),
@@ -93,7 +93,12 @@ backends/s3_demo.yaml: s3_demo: config of s3, off
     assert_eq!(config.tier, Some(Tier::Hot));
     assert_eq!(config.description.as_deref(), Some("Local filesystem storage"));
     // 100 GB, which the file writes in capitals; nobody asked for removal.
-    let policies = Policies { storage_quota_gb: Some(100.0), retention_days: Some(30), ..Policies::default() };
+    let policies = Policies {
+        storage_quota_gb: Some(100.0),
+        retention_days: Some(30),
+        min_replicas: Some(1),
+        ..Policies::default()
+    };
     assert_eq!(config.policies, policies);
 }
 

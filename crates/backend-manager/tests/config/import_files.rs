@@ -166,6 +166,7 @@ backends/four.yaml: four: config of local, off
         traffic_quota_gb_monthly: None,
         retention_days: Some(90),
         auto_cleanup: Some(true),
+        min_replicas: None,
     };
     assert_eq!(configs[1].policies, policies);
 }

@@ -9,6 +9,7 @@ use cid::Cid;
 use futures::StreamExt;
 
 use super::Store;
+use super::good::Good;
 use super::parts::{PART, Parts};
 use crate::error::Fault;
 
@@ -100,29 +101,38 @@ impl Store {
 
 impl Sending {
     /// Collects the source, part by part, each told before it is sent.
-    pub(crate) async fn receive(&mut self, content: &Content, write: &Write, at: &Locator) -> Result<Parts> {
+    pub(crate) async fn receive(
+        &mut self,
+        content: &Content,
+        good: &Good,
+        write: &Write,
+        at: &Locator,
+    ) -> Result<Parts> {
         let mut part = BytesMut::new();
         let mut sent = self.sent();
         self.checkpoint(write, at, sent).await?;
-        let mut body = content.open(sent..content.len()).await?;
-        while let Some(frame) = body.next().await {
-            let mut frame = frame?;
-            write.progress.moved(frame.len() as u64);
-            if content.len() - sent < (part.len() + frame.len()) as u64 {
+        for (range, run) in good.runs(content.len(), sent) {
+            let mut left = range.end - range.start;
+            let mut body = good.open(content, range, run).await?;
+            while let Some(frame) = body.next().await {
+                let mut frame = frame?;
+                write.progress.moved(frame.len() as u64);
+                left = left.checked_sub(frame.len() as u64).ok_or(Fault::Source)?;
+                while PART <= (part.len() + frame.len()) as u64 {
+                    part.extend_from_slice(&frame.split_to(PART as usize - part.len()));
+                    self.push(part.split().freeze())?;
+                    sent += PART;
+                    self.checkpoint(write, at, sent).await?;
+                }
+                part.extend_from_slice(&frame);
+            }
+            if 0 < left {
                 return Err(Fault::Source.into());
             }
-            while PART <= (part.len() + frame.len()) as u64 {
-                part.extend_from_slice(&frame.split_to(PART as usize - part.len()));
-                self.push(part.split().freeze())?;
-                sent += PART;
-                self.checkpoint(write, at, sent).await?;
-            }
-            part.extend_from_slice(&frame);
         }
-        match sent + part.len() as u64 == content.len() {
-            true if part.is_empty() => Ok(self.parts()),
-            true => self.push(part.freeze()).map(|()| self.parts()),
-            false => Err(Fault::Source.into()),
+        match part.is_empty() {
+            true => Ok(self.parts()),
+            false => self.push(part.freeze()).map(|()| self.parts()),
         }
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Learnt {
     pub(crate) put_crc64: bool,
     /// Parts that together are not what their CRC-64/NVME says are refused.
     pub(crate) crc64: bool,
+    /// `UploadPartCopy` makes a part of what is there.
+    pub(crate) copies: bool,
     /// `ListParts` tells parts without their etags, and `CompleteMultipartUpload` takes them so.
     pub(crate) bare_parts: bool,
     /// An upload that is not known is answered with 403, by `ListParts` not at all.

@@ -79,6 +79,10 @@ impl Parts {
         self.arrived.insert(number, part);
     }
 
+    pub(super) fn has(&self, number: u64) -> bool {
+        self.arrived.contains_key(&number)
+    }
+
     pub(super) fn missing(&self) -> Vec<u64> {
         (1..=self.count()).filter(|number| !self.arrived.contains_key(number)).collect()
     }

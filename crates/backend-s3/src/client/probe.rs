@@ -1,5 +1,6 @@
 //! What only the service can tell: a canary is written, overwritten, and removed again. A 200 alone proves nothing.
 
+mod copies;
 mod names;
 mod parts;
 mod race;
@@ -78,6 +79,7 @@ impl Client {
             sha256: self.refuses_by_sha256(canary).await?,
             put_crc64: self.refuses_by_crc64(canary).await?,
             crc64: self.refuses_other_parts(canary).await?,
+            copies: self.copies_parts(canary).await?,
             bare_parts: self.completes_bare_parts(canary).await?,
             uploads_denied: self.denies_unknown_uploads(canary).await?,
             tags: self.keeps_tags(canary).await?,

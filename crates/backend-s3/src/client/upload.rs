@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::stream::{self, StreamExt};
 
+use super::mend::{Good, SMALLEST_PART};
 use super::object::bare_etag;
 use super::parts::{MAX_PARTS, Part, Parts, WHOLE, part_size};
 use super::put::{When, by_condition, stored};
@@ -32,6 +33,8 @@ struct Upload<'a> {
     content: &'a Content,
     opts: &'a AddOptions,
     token: Token,
+    /// What is copied instead of sent.
+    good: Option<Good>,
     /// Somebody holds a token for it, so that it may stay when this `add` fails.
     kept: bool,
 }
@@ -52,7 +55,8 @@ impl Client {
         kept: &Kept,
     ) -> Result<Metadata> {
         self.admit(key, &opts.condition).await?;
-        let (mut upload, parts) = self.begin(at, key, content, opts, kept).await?;
+        let good = self.good(key, content.len(), opts).await?;
+        let (mut upload, parts) = self.begin((at, key), content, opts, kept, good).await?;
         match upload.run(parts, kept).await {
             Ok(meta) => Ok(meta),
             Err(err) => {
@@ -89,23 +93,23 @@ impl Client {
     /// Goes on with the upload of the token, or begins one where there is none, or none any more.
     async fn begin<'a>(
         &'a self,
-        at: &'a Locator,
-        key: &str,
+        (at, key): (&'a Locator, &str),
         content: &'a Content,
         opts: &'a AddOptions,
         kept: &Kept,
+        good: Option<Good>,
     ) -> Result<(Upload<'a>, Parts)> {
         let known = opts.write.resume.as_ref().and_then(Token::read).filter(|token| token.is_here(self));
         if let Some(token) = known {
             token.fits(key, content)?;
             if let Some(parts) = self.known(&token).await? {
-                return Ok((Upload { client: self, at, content, opts, token, kept: true }, parts));
+                return Ok((Upload { client: self, at, content, opts, token, good, kept: true }, parts));
             }
         }
-        let size = part_size(content.len(), self.rules.part_size);
+        let size = part_size(content.len(), good.as_ref().map_or(self.rules.part_size, |_| Some(SMALLEST_PART)));
         let id = self.create(key, kept).await?;
         let token = Token::new(self, key, content, &id, size)?;
-        Ok((Upload { client: self, at, content, opts, token, kept: false }, Parts::new(content.len(), size)))
+        Ok((Upload { client: self, at, content, opts, token, good, kept: false }, Parts::new(content.len(), size)))
     }
 
     pub(super) async fn create(&self, key: &str, kept: &Kept) -> Result<String> {
@@ -232,10 +236,11 @@ impl Upload<'_> {
         let missing: Vec<(u64, Range<u64>)> =
             parts.missing().into_iter().map(|number| (number, parts.range(number))).collect();
         let at_once = parts.at_once();
-        let (client, content, opts, token) = (self.client, self.content, self.opts, self.token.clone());
-        let sends = missing.into_iter().map(|(number, range)| {
-            let token = &token;
-            async move { client.part(token, content, opts, number, range).await.map(|part| (number, part)) }
+        let (client, what, token, good) =
+            (self.client, (self.content, self.opts), self.token.clone(), self.good.take());
+        let sends = missing.into_iter().map(|piece| {
+            let (token, good, number) = (&token, good.as_ref(), piece.0);
+            async move { client.piece(token, good, what, piece).await.map(|part| (number, part)) }
         });
         let mut sends = std::pin::pin!(stream::iter(sends).buffer_unordered(at_once));
         let mut certain = parts.certain();
@@ -247,7 +252,10 @@ impl Upload<'_> {
                 self.checkpoint(parts).await?;
             }
         }
-        Ok(())
+        match &good {
+            Some(good) => client.check_copies(&token, good, what, parts).await,
+            None => Ok(()),
+        }
     }
 
     /// The whole, composed by the service of its parts. What it answers with 200 may still be an error: the SDK looks.

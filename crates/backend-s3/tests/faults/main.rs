@@ -4,6 +4,7 @@
 mod chain;
 mod common;
 mod facts;
+mod mending;
 mod sent;
 mod service;
 mod uploads;

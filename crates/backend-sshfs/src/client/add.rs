@@ -1,6 +1,6 @@
 //! An add: look, write under a temporary name, and give it its own.
 
-use backend_core::{Condition, Content, Error, ErrorKind, Evidence, Locator, Metadata, Result, Write};
+use backend_core::{Condition, Content, Error, ErrorKind, Evidence, Locator, Mend, Metadata, Result, Write};
 use backend_folders::Target;
 use bytes::Bytes;
 
@@ -21,6 +21,8 @@ pub(crate) struct Order {
     pub(crate) target: Target,
     pub(crate) condition: Condition,
     pub(crate) write: Write,
+    /// What is wrong with what stands there.
+    pub(crate) mend: Option<Mend>,
 }
 
 impl Order {
@@ -111,7 +113,7 @@ impl Store {
         let from = from.unwrap_or(0);
         order.write.progress.moved(from);
         let sending = Sending { content, order, temp, root: &self.root, sync: self.pool.plan.connection.sync };
-        let sent = sending.send(lease, &handle, from).await;
+        let sent = sending.fill(lease, &handle, from).await;
         let is_open = sent.is_err();
         let placed = match sent {
             Ok(attrs) => self.place(lease, temp, order).await.map(|()| attrs),

@@ -19,6 +19,8 @@ use crate::error::{Code, failed};
 pub(crate) struct Learnt {
     /// `hardlink@openssh.com` works on the store's disk, and refuses over what is there.
     pub(crate) if_absent: bool,
+    /// The server copies parts of a file into another (`copy-data`).
+    pub(crate) mend: bool,
     /// `statvfs@openssh.com` is answered.
     pub(crate) usage: bool,
 }
@@ -83,7 +85,7 @@ impl Store {
             }
         }
         let usage = lease.features.statvfs && lease.room(&self.root.path("")).await.is_ok();
-        Ok(Learnt { if_absent: tried?, usage })
+        Ok(Learnt { if_absent: tried?, mend: lease.features.copy_data, usage })
     }
 
     /// Whether a link makes a second name, and refuses over a name that is there.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::ops::Range;
 use std::task::Poll;
 
 use backend_core::{ByteStream, Content, Error, ErrorKind, Result};
@@ -81,7 +82,13 @@ impl Account {
 impl Sending<'_> {
     /// Sends everything from `from` on, and closes the file: after this the server has it, on its disk if it can promise that.
     pub(crate) async fn send(&self, session: &mut Session, handle: &Bytes, from: u64) -> Result<Attrs> {
-        let len = self.content.len();
+        self.stretch(session, handle, from..self.content.len()).await?;
+        self.close(session, handle).await
+    }
+
+    /// Sends these bytes, and waits until the server has them.
+    pub(crate) async fn stretch(&self, session: &mut Session, handle: &Bytes, range: Range<u64>) -> Result<()> {
+        let Range { start: from, end: len } = range;
         let mut source = self.content.open(from..len).await?;
         let mut account = Account { certain: from, ..Account::default() };
         let (mut at, mut told, mut is_over) = (from, from, false);
@@ -90,7 +97,7 @@ impl Sending<'_> {
                 Turn::Frame(None) => is_over = true,
                 Turn::Frame(Some(frame)) => {
                     let frame = frame?;
-                    at = self.fits(at + frame.len() as u64)?;
+                    at = fits(at + frame.len() as u64, len)?;
                     put(session, handle, &mut account, at - frame.len() as u64, frame);
                 }
                 Turn::Answer(answer) => {
@@ -104,14 +111,7 @@ impl Sending<'_> {
             }
         }
         match at == len {
-            true => self.close(session, handle).await,
-            false => Err(changed()),
-        }
-    }
-
-    fn fits(&self, end: u64) -> Result<u64> {
-        match end <= self.content.len() {
-            true => Ok(end),
+            true => Ok(()),
             false => Err(changed()),
         }
     }
@@ -133,7 +133,7 @@ impl Sending<'_> {
     }
 
     /// Holds the length against what was sent, brings it to the disk where that is offered, and closes: in one flight.
-    async fn close(&self, session: &mut Session, handle: &Bytes) -> Result<Attrs> {
+    pub(crate) async fn close(&self, session: &mut Session, handle: &Bytes) -> Result<Attrs> {
         let is_full = session.features.fsync && self.sync == Sync::Full;
         let looked = session.ask(kind::FSTAT, &[Field::Text(handle)]);
         if is_full {
@@ -188,6 +188,13 @@ fn put(session: &mut Session, handle: &Bytes, account: &mut Account, mut at: u64
         let id = session.ask(kind::WRITE, &[Field::Text(handle), Field::Long(at), Field::Text(&data)]);
         account.sent(id, len as u64);
         at += len as u64;
+    }
+}
+
+fn fits(end: u64, most: u64) -> Result<u64> {
+    match end <= most {
+        true => Ok(end),
+        false => Err(changed()),
     }
 }
 

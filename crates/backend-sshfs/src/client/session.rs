@@ -35,14 +35,22 @@ pub(crate) struct Features {
     pub(crate) hardlink: bool,
     pub(crate) fsync: bool,
     pub(crate) statvfs: bool,
+    pub(crate) copy_data: bool,
     /// The most bytes of one read, and of one write.
     pub(crate) read: u64,
     pub(crate) write: u64,
 }
 
 /// What every server offers.
-const PLAIN: Features =
-    Features { posix_rename: false, hardlink: false, fsync: false, statvfs: false, read: PLAIN_LEN, write: PLAIN_LEN };
+const PLAIN: Features = Features {
+    posix_rename: false,
+    hardlink: false,
+    fsync: false,
+    statvfs: false,
+    copy_data: false,
+    read: PLAIN_LEN,
+    write: PLAIN_LEN,
+};
 
 /// A session. What it holds on the server is given back when it is dropped, because the server then closes its files.
 pub(crate) struct Session {
@@ -103,6 +111,7 @@ impl Session {
         self.features.hardlink = has("hardlink@openssh.com", "1");
         self.features.fsync = has("fsync@openssh.com", "1");
         self.features.statvfs = has("statvfs@openssh.com", "2");
+        self.features.copy_data = has("copy-data", "1");
         if !has("limits@openssh.com", "1") {
             return Ok(());
         }

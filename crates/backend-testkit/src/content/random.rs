@@ -31,11 +31,6 @@ impl Random {
         Self { seed, len, table: words.collect() }
     }
 
-    /// Bytes in all.
-    pub(crate) fn len(&self) -> u64 {
-        self.len
-    }
-
     /// The bytes of `range`, frame by frame.
     pub(crate) fn frames(&self, range: Range<u64>) -> impl Iterator<Item = Bytes> + Send + use<> {
         let (random, mut at) = (self.clone(), range.start);

@@ -11,7 +11,7 @@ use futures::stream::StreamExt;
 /// Where a source was opened, from a copy of it that was lent.
 #[derive(Debug, Clone, Default)]
 pub struct Watch {
-    opened: Arc<Mutex<Vec<u64>>>,
+    opened: Arc<Mutex<Vec<Range<u64>>>>,
 }
 
 #[derive(Debug)]
@@ -35,6 +35,11 @@ impl Watch {
 
     /// The first byte of every range that was opened.
     pub fn opened(&self) -> Vec<u64> {
+        self.ranges().into_iter().map(|range| range.start).collect()
+    }
+
+    /// Every range that was opened.
+    pub fn ranges(&self) -> Vec<Range<u64>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -42,7 +47,7 @@ impl Watch {
 #[async_trait]
 impl Open for Watched {
     async fn open(&self, range: Range<u64>) -> Result<ByteStream> {
-        self.watch.opened.lock().unwrap_or_else(PoisonError::into_inner).push(range.start);
+        self.watch.opened.lock().unwrap_or_else(PoisonError::into_inner).push(range.clone());
         let body = self.content.open(range).await?;
         Ok(body.then(|frame| async move { give_way().await.and(frame) }).boxed())
     }

@@ -42,6 +42,8 @@ pub struct Options {
     pub equal_parts: bool,
     /// Whether the ETag of a multipart object is random, as R2's, instead of the md5 of the md5s.
     pub random_multipart_etag: bool,
+    /// What a part that is copied gets.
+    pub copies: Copies,
     /// The largest body of one request.
     pub max_body: u64,
     /// Whether what is absent answers 403 instead of 404, as without the right to list.
@@ -73,6 +75,7 @@ impl Default for Options {
             min_part_size: MIN_PART_BYTES,
             equal_parts: false,
             random_multipart_etag: false,
+            copies: Copies::Range,
             max_body: 5 << 30,
             absent_is_forbidden: false,
             clock_ahead_s: 0,
@@ -91,6 +94,15 @@ pub enum Versions {
     Off,
     /// Versioning is on.
     On,
+}
+
+/// What a part that is copied gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copies {
+    /// The range that was asked for; of objects up to 5 MiB only all.
+    Range,
+    /// All of the object, whatever range was asked for.
+    Whole,
 }
 
 /// What happens to the checksums of a request.

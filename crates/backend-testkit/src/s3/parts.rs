@@ -10,13 +10,15 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::attributes::{strong, tell_encryption};
 use super::bucket::{Part, Upload};
-use super::options::Checksums;
+use super::options::{Checksums, Copies};
 use super::receive::{Promise, Received};
 use super::state::Service;
 use super::sums::{self, Algorithm, tell, told};
 
 /// The highest number of a part (S3 API, multipart upload limits).
 const MAX_PARTS: i32 = 10_000;
+/// Only of larger objects a range is copied (S3 API, UploadPartCopy).
+const MIN_RANGED: u64 = 5 << 20;
 
 impl Upload {
     /// What a part's sum is told by: nothing but what the client asked for.
@@ -92,6 +94,13 @@ impl Service {
         )?;
         let range = match input.copy_source_range.as_deref() {
             None => 0..source.blob.len(),
+            Some(_) if self.opts.copies == Copies::Whole => 0..source.blob.len(),
+            Some(_) if source.blob.len() <= MIN_RANGED => {
+                return Err(s3_error!(
+                    InvalidRequest,
+                    "The specified copy source is not supported as a byte-range copy source"
+                ));
+            }
             Some(text) => {
                 let wrong = |_| {
                     s3_error!(InvalidArgument, "The x-amz-copy-source-range value must be of the form bytes=first-last")

@@ -76,11 +76,12 @@ impl Files {
 
     fn version(&self) -> Bytes {
         let answer = Answer::new(2, 3);
-        let extensions: [(&[u8], &[u8]); 5] = [
+        let extensions: [(&[u8], &[u8]); 6] = [
             (b"posix-rename@openssh.com", b"1"),
             (b"hardlink@openssh.com", b"1"),
             (b"fsync@openssh.com", b"1"),
             (b"statvfs@openssh.com", b"2"),
+            (b"copy-data", b"1"),
             (b"limits@openssh.com", b"1"),
         ];
         let offered = extensions.iter().filter(|_| self.shared.opts.extensions);
@@ -282,6 +283,16 @@ impl Files {
                     _ => Ok(Answer::status(id, 4)),
                 }
             }
+            b"copy-data" => {
+                let (from, at, len) = (rest.text()?, rest.long()?, rest.long()?);
+                let (to, to_at) = (rest.text()?, rest.long()?);
+                match (self.open.get(&from[..]), self.open.get(&to[..])) {
+                    (Some(Open::File(from)), Some(Open::File(to))) => {
+                        copy(from, at, len, to, to_at).map(|()| Answer::status(id, 0))
+                    }
+                    _ => Ok(Answer::status(id, 4)),
+                }
+            }
             b"limits@openssh.com" => Ok(Answer::new(201, id).long(262_144).long(261_120).long(261_120).long(1019)),
             b"statvfs@openssh.com" => {
                 let free = if self.shared.faults.has(&Fault::Full) { 0 } else { 1 << 20 };
@@ -302,6 +313,22 @@ pub(super) fn names(request: &[u8]) -> bool {
         Some(200) => is_extended("posix-rename@openssh.com") || is_extended("hardlink@openssh.com"),
         _ => false,
     }
+}
+
+/// Copies up to `len` bytes; 0 means up to the end (OpenSSH's PROTOCOL, section 4.10).
+fn copy(from: &fs::File, mut at: u64, len: u64, to: &fs::File, mut to_at: u64) -> io::Result<()> {
+    let mut left = if len == 0 { u64::MAX } else { len };
+    let mut block = vec![0; 1 << 16];
+    while 0 < left {
+        let most = left.min(block.len() as u64) as usize;
+        let n = from.read_at(&mut block[..most], at)?;
+        if n == 0 {
+            return Ok(());
+        }
+        to.write_all_at(&block[..n], to_at)?;
+        (at, to_at, left) = (at + n as u64, to_at + n as u64, left - n as u64);
+    }
+    Ok(())
 }
 
 /// As OpenSSH has it (sftp-server.c, `errno_to_portable`).

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Checkpoint, Condition, Content, Dag, Error, ErrorKind, Evidence, Key, Locator, Metadata, Progress,
-    Removal, RemoveOptions, Result, ResumeToken, StatOptions,
+    AddOptions, Checkpoint, Condition, Content, Dag, Error, ErrorKind, Evidence, Key, Locator, Mend, Metadata,
+    Progress, Removal, RemoveOptions, Result, ResumeToken, StatOptions,
 };
 use backend_testkit::{Defect, lying, small};
 use bytes::Bytes;
@@ -51,6 +51,8 @@ fn told(it: &Mutant, opts: &AddOptions) -> Result<AddOptions> {
         How::GuessesMedia => opts.content_type = Some("application/octet-stream".to_owned()),
         How::TellsNothing => opts.write.progress = Progress::new(),
         How::SendsFirst => opts.write.progress.moved(1),
+        How::MendsAll => opts.mend = opts.mend.map(|_| Mend::all()),
+        How::MendsHalf => opts.mend = opts.mend.map(|it| Mend::wrong(it.ranges().iter().take(1).cloned())),
         How::BeginsAgain => opts.write.resume = None,
         How::InventsKey if opts.id.is_none() => opts.id = Some(Key::new("invented")?.into()),
         How::IgnoresCheckpoint => {
@@ -95,6 +97,9 @@ async fn store(it: &Mutant, content: &Content, opts: &AddOptions) -> Result<Meta
                 let opts = AddOptions { id: Some(it.key(key)?.into()), ..opts.clone() };
                 return it.inner.add(content, &opts).await;
             }
+        }
+        How::KeepsWrong if opts.mend.is_some() => {
+            return it.inner.stat(&Locator::new(asked(content, opts)), &StatOptions::default()).await;
         }
         How::FitsLength => return it.inner.add(&fitted(content).await?, opts).await,
         How::FlattensTrees => return it.inner.add(&flat(content), opts).await,

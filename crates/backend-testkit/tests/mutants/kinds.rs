@@ -27,8 +27,9 @@ inventory::submit! {
 
 #[rustfmt::skip]
 const NOTHING: Capabilities = Capabilities {
-    get: false, stat: false, add: false, resume: false, if_absent: false, if_match: false, range: false, block: false,
-    remove: false, list: false, pin: false, usage: false, versions: false, search: false, labels: false, link: false,
+    get: false, stat: false, add: false, mend: false, resume: false, if_absent: false, if_match: false, range: false,
+    block: false, remove: false, list: false, pin: false, usage: false, versions: false, search: false, labels: false,
+    link: false,
 };
 
 /// Takes whatever it is given.

@@ -108,6 +108,10 @@ fn mutants() -> Vec<Row> {
         row("c35_a_media_type_is_kept_or_dropped", How::GuessesMedia),
         row("c36_progress_is_told", How::TellsNothing),
         row("c37_hostile_names_are_kept_or_refused", How::TrimsKeys),
+        row("c39_what_is_wrong_is_mended", How::KeepsWrong),
+        row("c39_what_is_wrong_is_mended", How::MendsAll),
+        row("c39_what_is_wrong_is_mended", How::MendsHalf),
+        row("c39_what_is_wrong_is_mended", How::RemovesFirst),
         row("c38_near_names_do_not_meet", How::FoldsCase),
         row("c40_a_failed_checkpoint_ends_the_add", How::IgnoresCheckpoint),
         row("c41_an_upload_is_gone_on_with", How::BeginsAgain),
@@ -156,7 +160,7 @@ const PIN: &str = "c80_pinning_is_by_cid_and_merges";
 
 fn subject(backend: Arc<dyn Backend>, case: &str) -> Subject {
     let subject = Subject::new(backend, Duration::ZERO);
-    if case.starts_with("c21") { subject } else { subject.small() }
+    if ["c21", "c39"].iter().any(|large| case.starts_with(large)) { subject } else { subject.small() }
 }
 
 #[test]

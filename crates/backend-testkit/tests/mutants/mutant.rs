@@ -26,10 +26,10 @@ pub(crate) enum How {
     AllIsInternal, AlwaysNew, AnyBlock, AnyVersion, AttestsAll, BeginsAgain, BelievesNames, BrokenPlugin, CountsHalf,
     DropsLabels,
     EmptyOutside, ErasesAll, FitsLength, FlattensTrees, FoldsCase, ForgetsCursor, ForgetsFacts, GoesOnAlone, GuessesMedia,
-    HealthWrites, HidesLabels, HidesRange, HidesUsage, IgnoresCheckpoint, InventsKey, KeepsFirst, KeepsHalf,
+    HealthWrites, HidesLabels, HidesRange, HidesUsage, IgnoresCheckpoint, InventsKey, KeepsFirst, KeepsHalf, KeepsWrong,
     LeaksBodies, LeaksListings, ListsBilled, ListsDeep, ListsTwice, LogsToken, LooksFirst, MixesParts, MixesWriters,
     NeedsHandle, NoConditions, NoPrefix, Nothing, OffersMore, OneAtATime, PrefixIsFolder, RemovesBelow, RemovesFirst,
-    RepeatsCursor, SaysSize, SaysVerified, SendsFirst, ShowsSecret, TellsNothing, TreeIsEmptyFile, TrimsKeys,
+    MendsAll, MendsHalf, RepeatsCursor, SaysSize, SaysVerified, SendsFirst, ShowsSecret, TellsNothing, TreeIsEmptyFile, TrimsKeys,
     TrimsLabels, UsesMore,
 }
 

@@ -1,5 +1,6 @@
 //! `add` and `cid`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use backend_core::{Error, ErrorKind, Key, Report};
@@ -18,6 +19,7 @@ pub(super) struct Wanted {
     pub(super) paths: Vec<PathBuf>,
     pub(super) name: Option<String>,
     pub(super) to: Vec<String>,
+    pub(super) keep: args::Keep,
     pub(super) place: args::Place,
     pub(super) import: Import,
 }
@@ -28,11 +30,14 @@ pub(super) async fn run(manager: &Manager, wanted: Wanted, output: &Output) -> O
         return Err(Error::new(ErrorKind::InvalidInput, "one name cannot be given to several paths").into());
     }
     let (place, existing) = place(&wanted)?;
+    let labels = labels(&wanted.keep.labels)?;
     let mut exit = Exit::Ok;
     for path in &wanted.paths {
         let activity = Activity::default();
         let request = AddRequest {
             to: wanted.to.clone(),
+            policy: wanted.keep.policy.clone(),
+            labels: labels.clone(),
             name: wanted.name.clone(),
             place: place.clone(),
             existing,
@@ -47,6 +52,17 @@ pub(super) async fn run(manager: &Manager, wanted: Wanted, output: &Output) -> O
         }
     }
     Ok(exit)
+}
+
+fn labels(texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let parts = texts.iter().map(|text| match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => {
+            let text = format!("--label {} is no KEY=VALUE", output::escape(text));
+            Err(Error::new(ErrorKind::InvalidInput, text).into())
+        }
+    });
+    parts.collect()
 }
 
 fn place(wanted: &Wanted) -> Result<(Place, Existing), Failure> {
@@ -111,9 +127,15 @@ pub(super) fn show(receipt: &Receipt, output: &Output) -> Result<(), Failure> {
             "size": receipt.size,
             "kind": kind(receipt.kind),
             "files": receipt.files,
+            "policy": receipt.policy,
             "partial": receipt.is_partial(),
+            "unmet": receipt.unmet,
             "replicas": replicas,
         }));
+    }
+    if let Some(why) = &receipt.unmet {
+        let policy = output::escape(&receipt.policy);
+        output.remark(format_args!("the policy {policy} asks for more copies: {}", output::escape(why)));
     }
     let name = receipt.name.as_deref().map(output::escape).unwrap_or_default();
     output.line(format_args!("{}  {}", receipt.cid, name).to_string().trim_end())?;

@@ -1,5 +1,7 @@
 //! `backend create | list | show | update | remove | test | types`.
 
+mod list;
+
 use std::path::PathBuf;
 
 use backend_core::{Error, ErrorKind, Health, Power, Report, Usage, descriptors, timestamp};
@@ -32,6 +34,7 @@ pub(super) fn run(command: Backend, at: Option<PathBuf>, output: &Output) -> Out
             show(&config, learnt.as_ref(), output)?;
             Ok(Exit::Ok)
         }
+        Backend::List { can } => list::run(&can, home(at)?, output),
         other => stored(other, &ConfigStore::new(&home(at)?), output),
     }
 }
@@ -47,7 +50,6 @@ fn stored(command: Backend, store: &ConfigStore, output: &Output) -> Outcome {
                 false => output.line(output::escape(&file.to_string_lossy()))?,
             }
         }
-        Backend::List => list(store, output)?,
         Backend::Update { name, set, unset } => {
             let config = store.update_if(&name, &changes(&set, &unset)?, |config| store.opens(config))?;
             show(&config, None, output)?;
@@ -64,7 +66,7 @@ fn stored(command: Backend, store: &ConfigStore, output: &Output) -> Outcome {
                 false => output.line(&name)?,
             }
         }
-        Backend::Show { .. } | Backend::Test { .. } | Backend::Types => {}
+        Backend::List { .. } | Backend::Show { .. } | Backend::Test { .. } | Backend::Types => {}
     }
     Ok(Exit::Ok)
 }
@@ -113,27 +115,6 @@ fn text(value: &Value) -> String {
         Value::String(text) => output::escape(text),
         other => other.to_string(),
     }
-}
-
-fn list(store: &ConfigStore, output: &Output) -> Result<(), Failure> {
-    for it in store.list()? {
-        let (kind, enabled, problem) = match &it.loaded {
-            Ok(loaded) => (loaded.config.kind.clone(), loaded.config.enabled, None),
-            Err(err) => (String::new(), false, Some(err)),
-        };
-        if output.json {
-            let error = problem.map(|err| json!(Report::new(err, std::time::SystemTime::now()).error));
-            output.json(&json!({ "name": it.name, "type": kind, "enabled": enabled, "error": error }))?;
-            continue;
-        }
-        let state = match problem {
-            Some(err) => format!("broken: {}", output::escape(err.message())),
-            None if enabled => "enabled".to_owned(),
-            None => "disabled".to_owned(),
-        };
-        output.line(format_args!("{:16} {kind:12} {state}", it.name))?;
-    }
-    Ok(())
 }
 
 fn types(output: &Output) -> Outcome {
@@ -202,7 +183,7 @@ fn facts(learnt: Option<&Learnt>, output: &Output) -> Result<(), Failure> {
         .try_for_each(|(name, value)| output.line(format_args!("learnt.{} = {}", output::escape(name), text(value))))
 }
 
-fn power(it: &Power) -> String {
+pub(super) fn power(it: &Power) -> String {
     match it {
         Power::Unknown => "unknown".to_owned(),
         Power::Off => "off".to_owned(),
@@ -212,6 +193,6 @@ fn power(it: &Power) -> String {
     }
 }
 
-fn usage(it: &Usage) -> Value {
+pub(super) fn usage(it: &Usage) -> Value {
     json!({ "scope": format!("{:?}", it.scope).to_lowercase(), "used": it.used, "free": it.free, "limit": it.limit, "objects": it.objects })
 }

@@ -1,7 +1,7 @@
 //! `ls` and `stat`.
 
 use backend_core::timestamp;
-use backend_manager::{DirectoryEntry, Kind, Known, Listed, Manager, ReplicaView, Safety};
+use backend_manager::{DirectoryEntry, Kind, Known, Listed, Manager, ReplicaView};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
@@ -68,15 +68,6 @@ pub(super) async fn stat(manager: &Manager, what: &str, output: &Output) -> Outc
     Ok(Exit::Ok)
 }
 
-fn safety(it: Safety) -> &'static str {
-    match it {
-        Safety::Safe => "safe",
-        Safety::Short => "short",
-        Safety::Lost => "lost",
-        Safety::Unwanted => "unwanted",
-    }
-}
-
 fn known_json(it: &Known) -> Value {
     json!({
         "cid": it.cid.to_string(),
@@ -86,7 +77,7 @@ fn known_json(it: &Known) -> Value {
         "known_since": timestamp(it.since),
         "names": it.names,
         "pins": it.pins,
-        "state": safety(it.safety),
+        "state": it.safety.as_str(),
         "replicas": it.replicas.iter().map(replica_json).collect::<Vec<_>>(),
     })
 }
@@ -118,7 +109,7 @@ fn known_text(it: &Known, output: &Output) -> Result<(), Failure> {
     for name in &it.names {
         output.line(format_args!("name     {}", output::escape(name)))?;
     }
-    output.line(format_args!("state    {}", safety(it.safety)))?;
+    output.line(format_args!("state    {}", it.safety.as_str()))?;
     for replica in &it.replicas {
         let checked = replica.checked_at.map(|at| format!("looked at {}", timestamp(at))).unwrap_or_default();
         let (state, evidence) = (replica.state.as_str(), replica.evidence.as_str());

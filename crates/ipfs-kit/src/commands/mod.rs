@@ -5,10 +5,16 @@ mod backend;
 mod car;
 mod describe;
 mod get;
+mod health;
 mod import;
+mod keep;
 mod look;
 mod papers;
+mod pin;
+mod policy;
 mod remove;
+mod report;
+mod run;
 mod verify;
 
 use std::io::{IsTerminal, Write};
@@ -16,11 +22,11 @@ use std::path::PathBuf;
 
 use backend_core::{Error, ErrorKind};
 use backend_manager::config::Home;
-use backend_manager::{Manager, Profile, profile};
+use backend_manager::{Manager, Probing, Profile, profile};
 
 use crate::args::{Args, Command, Internal};
 use crate::exit::Exit;
-use crate::interrupt::block_on;
+use crate::interrupt::{block_on, serve};
 use crate::output::{Failure, Output};
 
 type Outcome = Result<Exit, Failure>;
@@ -36,8 +42,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Import { folder, dry_run } => import::run(&folder, dry_run, home, output),
         Command::Car(command) => block_on(async { car::run(&open(home)?, command, output).await }),
         Command::Cid { path, import } => block_on(add::cid(&path, &import, output)),
-        Command::Add { paths, name, to, place, import } => {
-            let request = add::Wanted { paths, name, to, place, import };
+        Command::Add { paths, name, to, keep, place, import } => {
+            let request = add::Wanted { paths, name, to, keep, place, import };
             block_on(async { add::run(&open(home)?, request, output).await })
         }
         Command::Get { what, output: to, force } => {
@@ -51,6 +57,18 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Rm { what, consent } => {
             block_on(async { remove::run(&open(home)?, &what, consent.yes, output).await })
         }
+        Command::Health { names, usage, watch, interval } => {
+            let probing = if usage { Probing::Usage } else { Probing::Look };
+            let every = watch.then(|| std::time::Duration::from_secs(interval));
+            let wanted = health::Wanted { names, probing, every };
+            block_on(async { health::run(&open(home)?, &wanted, output).await })
+        }
+        Command::Run(args) => serve(|stop| async move { run::run(open(home)?, args, stop, output).await }),
+        Command::Policy(command) => block_on(async { policy::run(&open(home)?, command, output).await }),
+        Command::Pin(command) => block_on(async { pin::run(&open(home)?, command, output).await }),
+        Command::Reconcile(args) => block_on(async { keep::reconcile(&open(home)?, args, output).await }),
+        Command::Scrub(args) => block_on(async { keep::scrub(&open(home)?, args, output).await }),
+        Command::Report(args) => block_on(async { report::run(&open(home)?, args, output).await }),
         Command::Verify { what } => block_on(async { verify::run(&open(home)?, what.as_deref(), output).await }),
     }
 }

@@ -57,6 +57,24 @@ fn preference_and_prohibition_hold() {
     places[1].is_private = false;
     let private = Policy { private: true, ..policy(2) };
     check(&present(&[0]), &places[..3], &private, Standing::Short, &[to(2)]);
+    // A copy that somebody put where others can read it counts, and stays; one that is named is made there.
+    check(&present(&[0, 1]), &places[..3], &private, Standing::Safe, &[]);
+    let named = Policy { private: true, ..wishes(&["b"], &[], &[]) };
+    check(&present(&[0]), &places[..3], &named, Standing::Short, &[to(1)]);
+}
+
+#[test]
+fn new_content_goes_where_its_policy_puts_it() {
+    let mut places = [place("a"), Place { domain: "a".to_owned(), ..place("b") }, place("c"), place("d")];
+    places[3].writes = Serving::Closed;
+    let check = |policy: &Policy, size: u64, wanted: (Vec<usize>, Option<Why>)| {
+        let planner = Planner::new(&places, std::slice::from_ref(policy), Terms::at(NOW));
+        assert_eq!(planner.targets(0, size), wanted);
+    };
+    check(&policy(1), 9, (vec![0], None));
+    check(&policy(2), 9, (vec![0, 2], None));
+    check(&policy(3), 9, (vec![0, 2], Some(Why::Place(3, "it takes nothing at present"))));
+    check(&Policy { prefer: vec!["b".parse().unwrap()], ..policy(2) }, 9, (vec![1, 2], None));
 }
 
 #[test]

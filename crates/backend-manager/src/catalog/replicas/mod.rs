@@ -25,6 +25,7 @@
 //! | [`removed`] | removing, lingering | no row, or lingering |
 
 mod arrows;
+mod count;
 mod find;
 mod intend;
 mod remove;
@@ -34,6 +35,7 @@ pub use arrows::{
     Accepted, Checked, Stored, accepted, checked, corrupt, found, missing, resume, sidecar, stored, suspect, unknown,
     verified,
 };
+pub use count::counts;
 pub use find::{
     Claimable, StateCursor, claimable, count, due, ending, find, of, page, page_of_backend, page_of_state, to_scrub,
     under,

@@ -218,6 +218,17 @@ impl ReplicaRow {
         ReplicaAt { replica: self.replica.clone(), epoch: self.epoch }
     }
 
+    /// Whether it was read and is wrong, and nobody has shown since that it was mended: corrupt, or being sent over what was corrupt.
+    pub fn is_wrong(&self) -> bool {
+        self.state == ReplicaState::Corrupt
+            || (self.state == ReplicaState::Uploading && self.origin == ReplicaState::Corrupt)
+    }
+
+    /// Whether bytes may be read from it. What is good of a corrupt copy stays so while it is mended.
+    pub fn is_readable(&self) -> bool {
+        self.state.is_readable() || self.is_wrong()
+    }
+
     /// Whether it counts as a copy that will still be there at `horizon`. Copies count once in each failure domain: that is the caller's to see.
     pub fn counts(&self, horizon: Timestamp) -> bool {
         self.state == ReplicaState::Present

@@ -23,6 +23,7 @@ pub(super) fn translate(source: &Map<String, Value>) -> Translated {
             _ if fields.get("enabled") == Some(&Value::Bool(false)) => &[],
             "storage_quota" => storage(fields, &mut result.policies),
             "retention" => retention(fields, &mut result.policies),
+            "replication" => replication(fields, &mut result.policies),
             _ => &[],
         };
         if used.is_empty() {
@@ -76,6 +77,17 @@ fn retention(fields: &Map<String, Value>, policies: &mut Policies) -> &'static [
         return &["default_retention_days", "action_on_expiry"];
     }
     &["default_retention_days"]
+}
+
+/// Its largest number was never more than a number: what is there already stays.
+fn replication(fields: &Map<String, Value>, policies: &mut Policies) -> &'static [&'static str] {
+    let least = fields.get("min_redundancy").and_then(Value::as_u64).and_then(|it| u32::try_from(it).ok());
+    let with_least = Policies { min_replicas: least, ..*policies };
+    if least.is_none() || with_least.check().is_err() {
+        return &[];
+    }
+    *policies = with_least;
+    &["min_redundancy"]
 }
 
 /// A unit in gigabytes; all of them are powers of 1024.

@@ -1,0 +1,159 @@
+//! Everything that planning needs of many contents at once: a page of them with their copies and wishes, read by ranges of numbers and not one by one.
+
+use std::collections::BTreeMap;
+
+use backend_core::{Evidence, Result};
+use rusqlite::{Connection, Row};
+
+use super::columns::{BackendNumber, Code, ContentNumber, PolicyNumber, Size};
+use super::process::Worker;
+use super::replicas::ReplicaState;
+use super::{Timestamp, sql};
+
+/// Rows of a content beyond these are not looked at: content with so many copies is in no need.
+const COPIES_MAX: usize = 256;
+
+/// A content with all that is wanted of it and all that is there.
+#[derive(Debug, Clone)]
+pub struct Surveyed {
+    /// Which.
+    pub number: ContentNumber,
+    /// Plain bytes, if known.
+    pub size: Option<u64>,
+    /// When it was first heard of.
+    pub since: Timestamp,
+    /// Who wants it, also because it is in a folder.
+    pub wishes: Vec<SurveyedWish>,
+    /// Its rows.
+    pub copies: Vec<SurveyedCopy>,
+}
+
+/// A pin of content, or of a folder that it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SurveyedWish {
+    /// Under which policy.
+    pub policy: PolicyNumber,
+    /// Until when.
+    pub until: Option<Timestamp>,
+    /// Whether it is held by a process that is adding it at this moment.
+    pub is_being_added: bool,
+}
+
+/// A replica's row, as far as planning goes.
+#[derive(Debug, Clone)]
+pub struct SurveyedCopy {
+    /// On which backend.
+    pub backend: BackendNumber,
+    /// Under which key.
+    pub key: String,
+    /// Where it is in its life.
+    pub state: ReplicaState,
+    /// How well it is known.
+    pub evidence: Evidence,
+    /// When it was last proved.
+    pub proved_at: Option<Timestamp>,
+    /// When the service drops it.
+    pub until: Option<Timestamp>,
+    /// Whether it is ours.
+    pub owned: bool,
+    /// Who uploads it.
+    pub worker: Option<Worker>,
+    /// What it is again when its upload comes to nothing.
+    pub origin: ReplicaState,
+}
+
+/// The next contents by number, at most `limit` and [`PAGE_MAX`](super::PAGE_MAX); an empty page is the end.
+///
+/// # Errors
+/// What the catalog answers.
+pub fn page(conn: &Connection, after: Option<ContentNumber>, limit: usize) -> Result<Vec<Surveyed>> {
+    let from = after.map_or(i64::MIN, ContentNumber::get);
+    let text = "SELECT id, size, created_at FROM contents WHERE ?1 < id ORDER BY id LIMIT ?2";
+    let mut page = sql::many(conn, text, (from, sql::limit(limit)), content)?;
+    let Some(to) = page.last().map(|it| it.number.get()) else { return Ok(page) };
+    fill(conn, &mut page, (from, to))?;
+    Ok(page)
+}
+
+/// One content.
+///
+/// # Errors
+/// What the catalog answers.
+pub fn one(conn: &Connection, number: ContentNumber) -> Result<Option<Surveyed>> {
+    let found = sql::one(conn, "SELECT id, size, created_at FROM contents WHERE id = ?1", [number], content)?;
+    let mut page: Vec<Surveyed> = found.into_iter().collect();
+    fill(conn, &mut page, (number.get() - 1, number.get()))?;
+    Ok(page.pop())
+}
+
+fn content(row: &Row<'_>) -> rusqlite::Result<Surveyed> {
+    let size = row.get::<_, Option<Size>>(1)?.map(|it| it.0);
+    Ok(Surveyed { number: row.get(0)?, size, since: row.get(2)?, wishes: Vec::new(), copies: Vec::new() })
+}
+
+/// Puts rows and wishes to the contents of the range, which are sorted by number as the answers are.
+fn fill(conn: &Connection, page: &mut [Surveyed], range: (i64, i64)) -> Result<()> {
+    let text =
+        "SELECT content_id, backend_id, key, state, evidence, proved_at, until, owned, worker, origin FROM replicas
+        WHERE ?1 < content_id AND content_id <= ?2 ORDER BY content_id, backend_id, key";
+    let mut at = 0;
+    each(conn, text, range, |row| {
+        let number: ContentNumber = row.get(0)?;
+        while page.get(at).is_some_and(|it| it.number < number) {
+            at += 1;
+        }
+        if let Some(it) = page.get_mut(at).filter(|it| it.number == number && it.copies.len() < COPIES_MAX) {
+            it.copies.push(copy(row)?);
+        }
+        Ok(())
+    })?;
+    let text = "SELECT content_id, policy_id, expires_at, owner >= 'adding:' AND owner < 'adding;' FROM pins
+        WHERE ?1 < content_id AND content_id <= ?2 ORDER BY content_id";
+    let mut wishes: BTreeMap<ContentNumber, Vec<SurveyedWish>> = BTreeMap::new();
+    let mut note = |row: &Row<'_>| {
+        let wish = SurveyedWish { policy: row.get(1)?, until: row.get(2)?, is_being_added: row.get(3)? };
+        let all = wishes.entry(row.get(0)?).or_default();
+        if !all.contains(&wish) {
+            all.push(wish);
+        }
+        Ok(())
+    };
+    each(conn, text, range, &mut note)?;
+    let text = "WITH RECURSIVE up (child, id) AS (
+            SELECT child_id, parent_id FROM links WHERE ?1 < child_id AND child_id <= ?2
+            UNION SELECT up.child, l.parent_id FROM links l JOIN up ON l.child_id = up.id)
+        SELECT up.child, p.policy_id, p.expires_at, p.owner >= 'adding:' AND p.owner < 'adding;' FROM up JOIN pins p ON p.content_id = up.id";
+    each(conn, text, range, &mut note)?;
+    for it in page {
+        it.wishes = wishes.remove(&it.number).unwrap_or_default();
+    }
+    Ok(())
+}
+
+fn copy(row: &Row<'_>) -> rusqlite::Result<SurveyedCopy> {
+    Ok(SurveyedCopy {
+        backend: row.get(1)?,
+        key: row.get(2)?,
+        state: row.get::<_, Code<ReplicaState>>(3)?.0,
+        evidence: row.get::<_, Code<Evidence>>(4)?.0,
+        proved_at: row.get(5)?,
+        until: row.get(6)?,
+        owned: row.get(7)?,
+        worker: row.get(8)?,
+        origin: row.get::<_, Code<ReplicaState>>(9)?.0,
+    })
+}
+
+fn each(
+    conn: &Connection,
+    text: &str,
+    range: (i64, i64),
+    mut take: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+) -> Result<()> {
+    let mut statement = conn.prepare_cached(text).map_err(super::error::from_sqlite)?;
+    let mut rows = statement.query(range).map_err(super::error::from_sqlite)?;
+    while let Some(row) = rows.next().map_err(super::error::from_sqlite)? {
+        take(row).map_err(super::error::from_sqlite)?;
+    }
+    Ok(())
+}
