@@ -17,7 +17,6 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     get: true,
     stat: true,
     add: true,
-    mend: false,
     resume: true,
     range: true,
     remove: true,
