@@ -8,7 +8,6 @@ use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use backend_core::{ByteStream, Content, Error, ErrorKind, Key, Open, Progress, Result};
-use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::targets::Targets;
