@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a step of a journey that cannot be taken, fails it")]
 
 mod broken;
+mod left;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -145,6 +146,16 @@ fn an_import_that_was_killed_leaves_no_pin_and_is_done_anew() {
 #[test]
 fn an_upload_survives_the_death_of_both_ends() {
     broken::survives((256 << 20) + 12_345);
+}
+
+#[test]
+fn an_upload_by_sftp_survives_the_death_of_its_client() {
+    left::by_sftp();
+}
+
+#[test]
+fn an_upload_by_ftp_survives_the_death_of_its_client() {
+    left::by_ftp();
 }
 
 /// What `ipfs WORDS…` prints, as text.

@@ -154,7 +154,8 @@ fn test(tree: &Tree, real: bool, only: bool) -> Result<()> {
         println!("our S3 server for tests, by boto3");
         real::certify(tree)?;
         targets.iter().for_each(|it| println!("{it}"));
-        real::run(tree, &targets)?;
+        let flaky = real::run(tree, &targets)?;
+        flaky.iter().for_each(|it| println!("FLAKY: {it}: it failed, and passed by itself"));
     }
     Ok(())
 }

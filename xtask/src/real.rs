@@ -3,12 +3,18 @@
 //! A crate that has such tests says so in its manifest: a feature `real-servers`, without which `tests/real.rs` is not built, the services that it
 //! needs, and the example that they run, if there is one. So they are no part of the hermetic suite, and none is skipped: a service that is missing is a
 //! failure.
+//!
+//! Foreign servers stumble, about once in a thousand tests. A test that fails is run once more by itself, on a server of its own; if it passes then, the run
+//! passes, and says its name aloud.
+
+mod heard;
 
 use std::fmt;
 use std::process::Command;
 
 use toml_edit::{DocumentMut, Item};
 
+use self::heard::Heard;
 use crate::failure::{Failure, Result};
 use crate::oracle;
 use crate::run;
@@ -20,6 +26,8 @@ const FEATURE: &str = "real-servers";
 const TEST: &str = "tests/real.rs";
 /// The package of the journeys, and its folder: the one that does not lie in `crates`.
 const JOURNEYS: (&str, &str) = ("journeys", "tests");
+/// Where more fail, nobody has stumbled.
+const MOST_AGAIN: usize = 20;
 
 /// Tests of one crate, with what they need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +44,11 @@ impl fmt::Display for Target {
 }
 
 /// Runs the tests of all of them, and lets them talk. One build of the whole workspace, so that nothing is built again that `cargo test` has built.
+/// Answers the names of those that failed, and passed when they were run by themselves.
 ///
 /// # Errors
-/// If one fails.
-pub fn run(tree: &Tree, targets: &[Target]) -> Result<()> {
+/// If one fails twice.
+pub fn run(tree: &Tree, targets: &[Target]) -> Result<Vec<String>> {
     let features: Vec<String> = targets.iter().map(|it| format!("{}/{FEATURE}", it.package)).collect();
     let features = features.join(",");
     let what = ["--locked", "--workspace", "--features", &features];
@@ -49,9 +58,23 @@ pub fn run(tree: &Tree, targets: &[Target]) -> Result<()> {
         build.args(["build", "--quiet"]).args(what).args(["--example", example]);
         run::quietly(build.current_dir(tree.root()))?;
     }
-    let mut test = run::cargo();
-    test.arg("test").args(what).args(["--no-fail-fast", "--test", "real"]);
-    run::aloud(test.current_dir(tree.root()))
+    let test = |last: &[&str]| {
+        let mut test = run::cargo();
+        test.arg("test").args(what).args(["--no-fail-fast", "--test", "real"]).args(last).current_dir(tree.root());
+        test
+    };
+    let mut heard = Heard::default();
+    let Err(failure) = run::heard(test(&[]), |line| heard.line(line)) else { return Ok(Vec::new()) };
+    let failed = heard.failed().filter(|names| names.len() <= MOST_AGAIN).ok_or(failure)?;
+    for name in &failed {
+        let mut heard = Heard::default();
+        run::heard(test(&["--", "--exact", name]), |line| heard.line(line))
+            .map_err(|_| Failure::new(format!("{name} failed, and failed again by itself: see above")))?;
+        if heard.passed() == 0 {
+            return Err(Failure::new(format!("{name} failed, and is not there to be run again")));
+        }
+    }
+    Ok(failed)
 }
 
 /// Every crate that has such tests; all that they need is there.
@@ -147,7 +170,7 @@ mod tests {
         let target = promised(JOURNEYS.0, &manifest, tree.path(JOURNEYS.1).join(TEST).is_file()).unwrap().unwrap();
         assert_eq!(
             (target.example.as_deref(), target.services),
-            (Some("program"), vec!["kubo".to_owned(), "s3s-fs".to_owned()])
+            (Some("program"), ["kubo", "s3s-fs", "sshd", "vsftpd"].map(str::to_owned).to_vec())
         );
         assert_eq!(manifest["package"]["name"].as_str(), Some(JOURNEYS.0));
     }

@@ -9,7 +9,8 @@ use toml_edit::DocumentMut;
 use crate::failure::{Failure, Result};
 
 /// The crates named `backend-…` that are not leaves.
-pub const ROOMS: [&str; 5] = ["backend-core", "backend-http", "backend-layers", "backend-manager", "backend-testkit"];
+pub const ROOMS: [&str; 6] =
+    ["backend-core", "backend-folders", "backend-http", "backend-layers", "backend-manager", "backend-testkit"];
 
 /// A checkout of this workspace.
 #[derive(Debug, Clone)]

@@ -48,6 +48,27 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// Nothing at all: what a leaf offers is written as what it has and `..Capabilities::NONE`.
+    pub const NONE: Self = Self {
+        get: false,
+        stat: false,
+        add: false,
+        mend: false,
+        resume: false,
+        if_absent: false,
+        if_match: false,
+        range: false,
+        block: false,
+        remove: false,
+        list: false,
+        pin: false,
+        usage: false,
+        versions: false,
+        search: false,
+        labels: false,
+        link: false,
+    };
+
     /// Every capability with its name, in the order of the tables.
     pub fn rows(&self) -> [(&'static str, bool); 17] {
         [
@@ -236,6 +257,7 @@ mod tests {
         let mut rows: Vec<String> = Capabilities::default().rows().iter().map(|(name, _)| (*name).to_owned()).collect();
         rows.sort();
         assert_eq!(fields, rows);
+        assert_eq!(Capabilities::NONE, Capabilities::default());
     }
 
     #[test]

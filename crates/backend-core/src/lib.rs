@@ -7,6 +7,7 @@
 //! This crate has no runtime, no network, no environment and no policy. `docs/CONTRACT.md` numbers every MUST.
 #![warn(missing_docs)]
 
+mod asks;
 mod backend;
 mod batcher;
 mod capability;
@@ -26,6 +27,7 @@ mod secret;
 mod settings;
 mod storage_type;
 
+pub use asks::Asks;
 pub use backend::Backend;
 pub use batcher::Batcher;
 pub use capability::{Capabilities, Exposure, Info, Limits, Rate, RateClass, Reads, Role, Settle};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -68,6 +69,20 @@ impl Settings {
     /// `learnt` as the leaf's own type. What cannot be read, because an older version of the leaf wrote it, is as if nothing was learnt.
     pub fn learnt<T: DeserializeOwned + Default>(&self) -> T {
         T::deserialize(&self.learnt).unwrap_or_default()
+    }
+
+    /// What a probe has learnt, to be given to the next opening as `learnt`.
+    ///
+    /// # Errors
+    /// `Internal` for a type that is none of JSON: the leaf is wrong.
+    pub fn facts(learnt: &impl Serialize) -> Result<Facts> {
+        serde_json::to_value(learnt)
+            .map_err(|err| Error::new(ErrorKind::Internal, "what was learnt cannot be written down").with_source(err))
+    }
+
+    /// `InvalidConfig`: why the setting `key` cannot be. No value is shown.
+    pub fn wrong(&self, key: &str, why: impl fmt::Display) -> Error {
+        Error::new(ErrorKind::InvalidConfig, format!("{}: {key}: {why}", self.name))
     }
 
     /// `credentials` as the leaf's own type. An absent section is the empty one.

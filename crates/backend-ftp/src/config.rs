@@ -1,6 +1,6 @@
 //! What a user writes under `connection:` and `credentials:`.
 
-use backend_core::{Error, ErrorKind, Result, Secret, Settings};
+use backend_core::{Result, Secret, Settings};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -130,29 +130,31 @@ impl Connection {
         let credentials: Credentials = settings.credentials()?;
         match fault(&connection, &credentials) {
             None => Ok((connection, credentials)),
-            Some(why) => Err(Error::new(ErrorKind::InvalidConfig, format!("{}: {why}", settings.name))),
+            Some((key, why)) => Err(settings.wrong(key, why)),
         }
     }
 }
 
-fn fault(connection: &Connection, credentials: &Credentials) -> Option<&'static str> {
+fn fault(connection: &Connection, credentials: &Credentials) -> Option<(&'static str, &'static str)> {
     let host = &connection.host;
     let bad_host = host.is_empty() || host.contains(['/', '@', '[', ']']) || unsafe_text(host) || host.contains(' ');
     let username = credentials.username.as_deref().unwrap_or("anonymous");
     match () {
-        () if bad_host => Some("connection.host: expected a name or an address, without scheme and port"),
-        () if connection.port == Some(0) => Some("connection.port: expected 1 to 65535"),
-        () if unsafe_text(&connection.path) => Some("connection.path: it has a control character"),
+        () if bad_host => Some(("connection.host", "expected a name or an address, without scheme and port")),
+        () if connection.port == Some(0) => Some(("connection.port", "expected 1 to 65535")),
+        () if unsafe_text(&connection.path) => Some(("connection.path", "it has a control character")),
         () if connection.path.split('/').any(|it| it == "." || it == "..") => {
-            Some("connection.path: it has a segment . or ..")
+            Some(("connection.path", "it has a segment . or .."))
         }
         () if !(1..=MAX_CONNECTIONS).contains(&connection.max_connections) => {
-            Some("connection.max_connections: expected 1 to 64")
+            Some(("connection.max_connections", "expected 1 to 64"))
         }
         () if username.is_empty() || unsafe_text(username) => {
-            Some("credentials.username: it is empty or has a control character")
+            Some(("credentials.username", "it is empty or has a control character"))
         }
-        () if unsafe_text(credentials.password.reveal()) => Some("credentials.password: it has a control character"),
+        () if unsafe_text(credentials.password.reveal()) => {
+            Some(("credentials.password", "it has a control character"))
+        }
         () => None,
     }
 }
@@ -167,25 +169,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-
-    #[derive(Debug)]
-    struct NoClock;
-
-    #[async_trait::async_trait]
-    impl backend_core::Clock for NoClock {
-        fn now(&self) -> std::time::SystemTime {
-            std::time::SystemTime::UNIX_EPOCH
-        }
-
-        fn monotonic(&self) -> std::time::Duration {
-            std::time::Duration::ZERO
-        }
-
-        async fn sleep(&self, _: std::time::Duration) {}
-    }
+    use backend_core::ErrorKind;
 
     fn check(connection: Value, credentials: Value) -> Result<(Connection, Credentials)> {
-        let mut settings = Settings::new("hosting", connection, std::sync::Arc::new(NoClock));
+        let mut settings = Settings::new("hosting", connection, backend_testkit::TestClock::new());
         settings.credentials = credentials;
         Connection::from_settings(&settings)
     }

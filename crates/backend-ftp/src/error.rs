@@ -88,6 +88,12 @@ pub(crate) fn failed(what: &str, err: FtpError) -> Error {
     }
 }
 
+/// Whether the server refuses the version of TLS (RFC 5246, section 7.2, `protocol_version`; some say `handshake_failure`). The library has turned the
+/// alert into text.
+pub(crate) fn wants_newer(err: &FtpError) -> bool {
+    matches!(err, FtpError::SecureError(why) if why.contains("ProtocolVersion") || why.contains("HandshakeFailure"))
+}
+
 /// A connection that failed.
 pub(crate) fn broken(what: &str, err: io::Error) -> Error {
     let kind = match err.kind() {

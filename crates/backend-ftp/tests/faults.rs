@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use backend_core::{
-    AddOptions, Backend, ByteRange, Content, ErrorKind, Evidence, GetOptions, ListOptions, Removal, RemoveOptions,
-    StatOptions, Write,
+    AddOptions, Backend, ByteRange, Content, ErrorKind, Evidence, GetOptions, ListOptions, Power, Removal,
+    RemoveOptions, StatOptions, Write,
 };
 use backend_testkit::ftp::{Fault, FtpServer};
 use backend_testkit::{Defect, Keeper, LEAF, Watch, lying, random};
@@ -308,4 +308,25 @@ async fn a_connection_that_was_lost_is_replaced() {
     let absent = anybody(plain(server.port()));
     let err = absent.stat(&at("kept"), &StatOptions::default()).await.unwrap_err();
     assert_eq!(err.kind(), ErrorKind::InvalidConfig, "a missing root is no missing content: {err}");
+}
+
+/// The library connects by itself for implicit TLS: a second connection of ours would be one too many where servers count them.
+#[tokio::test]
+async fn implicit_tls_knocks_once() {
+    let door = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let mut connection = plain(door.local_addr().unwrap().port());
+    connection["tls"] = "implicit".into();
+    let store = anybody(connection);
+    let health = async {
+        let health = store.health().await;
+        assert!(matches!(health.reads, Power::Fails(ErrorKind::Unavailable)), "{health:?}");
+    };
+    let knocks = async {
+        drop(door.accept().await.unwrap());
+        door.accept().await.unwrap();
+    };
+    tokio::select! {
+        () = health => {}
+        () = knocks => panic!("it knocked twice"),
+    }
 }

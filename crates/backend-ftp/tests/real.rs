@@ -13,8 +13,9 @@ use std::task::Poll;
 
 use backend_core::ErrorKind;
 use backend_testkit::real::{FtpTls, SECRET, Server, USER};
-use backend_testkit::{Fixture, Gate, Keeper, LEAF, Watch, random};
+use backend_testkit::{Fixture, Gate, Keeper, LEAF, Watch, apart, random};
 use common::{add, add_kept, bytes_of, fixture_of, kept, names, open, read};
+use futures::TryStreamExt;
 use serde_json::{Value, json};
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -59,45 +60,45 @@ mod vsftpd_by_tls {
     backend_testkit::suite!(fixture);
 }
 
+mod vsftpd_by_implicit_tls {
+    use super::*;
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::vsftpd(FtpTls::Implicit).unwrap());
+    async fn fixture() -> Fixture {
+        anonymous(&SERVER, FtpTls::Implicit).small()
+    }
+    backend_testkit::suite!(fixture);
+}
+
 mod pyftpdlib {
     use super::*;
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::pyftpdlib(FtpTls::Plain).unwrap());
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::pyftpdlib().unwrap());
     async fn fixture() -> Fixture {
         super::fixture(&SERVER, FtpTls::Plain)
-    }
-    backend_testkit::suite!(fixture);
-}
-
-mod pyftpdlib_by_tls {
-    use super::*;
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::pyftpdlib(FtpTls::Explicit).unwrap());
-    async fn fixture() -> Fixture {
-        super::fixture(&SERVER, FtpTls::Explicit).small()
-    }
-    backend_testkit::suite!(fixture);
-}
-
-mod pyftpdlib_by_implicit_tls {
-    use super::*;
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::pyftpdlib(FtpTls::Implicit).unwrap());
-    async fn fixture() -> Fixture {
-        super::fixture(&SERVER, FtpTls::Implicit).small()
     }
     backend_testkit::suite!(fixture);
 }
 
 mod proftpd {
     use super::*;
-    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::proftpd().unwrap());
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::proftpd(FtpTls::Plain).unwrap());
     async fn fixture() -> Fixture {
         super::fixture(&SERVER, FtpTls::Plain)
     }
     backend_testkit::suite!(fixture);
 }
 
+mod proftpd_by_tls {
+    use super::*;
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::proftpd(FtpTls::Explicit).unwrap());
+    async fn fixture() -> Fixture {
+        super::fixture(&SERVER, FtpTls::Explicit).small()
+    }
+    backend_testkit::suite!(fixture);
+}
+
 #[tokio::test]
 async fn the_server_connects_to_us_where_that_is_wanted() {
-    for server in [Server::vsftpd(FtpTls::Plain).unwrap(), Server::proftpd().unwrap()] {
+    for server in [Server::vsftpd(FtpTls::Plain).unwrap(), Server::proftpd(FtpTls::Plain).unwrap()] {
         let mut connection = connection(&server, FtpTls::Plain);
         connection["passive"] = false.into();
         let user = if format!("{server:?}").contains("vsftpd") { "anonymous" } else { USER };
@@ -111,7 +112,7 @@ async fn the_server_connects_to_us_where_that_is_wanted() {
 
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_refused() {
-    let server = Server::pyftpdlib(FtpTls::Explicit).unwrap();
+    let server = Server::proftpd(FtpTls::Explicit).unwrap();
     let mut strict = connection(&server, FtpTls::Explicit);
     strict["ca_certificates"] = json!([]);
     let err = add(&open(strict.clone(), USER, SECRET), "x", &random("x", 10)).await.unwrap_err();
@@ -125,7 +126,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
 
 #[tokio::test]
 async fn a_wrong_password_is_said_so_and_shown_to_nobody() {
-    for server in [Server::pyftpdlib(FtpTls::Plain).unwrap(), Server::proftpd().unwrap()] {
+    for server in [Server::pyftpdlib().unwrap(), Server::proftpd(FtpTls::Plain).unwrap()] {
         let store = open(connection(&server, FtpTls::Plain), USER, "canary-wrong");
         let err = add(&store, "x", &random("x", 10)).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Unauthenticated, "{err:?}");
@@ -142,7 +143,7 @@ fn run(program: &str, words: &[&str], home: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn other_clients_read_what_we_write_and_we_what_they_write() {
-    let server = Server::pyftpdlib(FtpTls::Plain).unwrap();
+    let server = Server::pyftpdlib().unwrap();
     let connection = connection(&server, FtpTls::Plain);
     let path = connection["path"].as_str().unwrap().to_owned();
     let store = open(connection, USER, SECRET);
@@ -185,8 +186,9 @@ async fn a_server_that_is_killed_in_an_upload_goes_on_with_it() {
     let servers = [
         (Server::vsftpd(FtpTls::Plain).unwrap(), FtpTls::Plain, "anonymous"),
         (Server::vsftpd(FtpTls::Explicit).unwrap(), FtpTls::Explicit, "anonymous"),
-        (Server::pyftpdlib(FtpTls::Plain).unwrap(), FtpTls::Plain, USER),
-        (Server::proftpd().unwrap(), FtpTls::Plain, USER),
+        (Server::proftpd(FtpTls::Implicit).unwrap(), FtpTls::Implicit, USER),
+        (Server::pyftpdlib().unwrap(), FtpTls::Plain, USER),
+        (Server::proftpd(FtpTls::Plain).unwrap(), FtpTls::Plain, USER),
     ];
     for (mut server, tls, user) in servers {
         let store = open(connection(&server, tls), user, SECRET);
@@ -212,4 +214,29 @@ async fn a_server_that_is_killed_in_an_upload_goes_on_with_it() {
         assert!(0 < watch.opened().into_iter().min().unwrap(), "{server:?}: it began again");
         assert_eq!(read(&store, "killed").await.unwrap(), bytes_of(&content).await, "{server:?}");
     }
+}
+
+/// A folder of a hundred thousand names costs no more than one of two pages.
+#[tokio::test]
+async fn a_large_folder_is_listed_in_flat_memory() {
+    const NAME: &str = "a_large_folder_is_listed_in_flat_memory";
+    const MIB: u64 = 1 << 20;
+    if let Some(word) = apart::word() {
+        let store = open(serde_json::from_str(&word).unwrap(), "anonymous", SECRET);
+        let opts = backend_core::ListOptions::default();
+        let n = store.list(&opts).try_fold(0, async |n: usize, _| Ok(n + 1)).await.unwrap();
+        return apart::say(&format!("{n} {}", apart::peak().unwrap()));
+    }
+    let server = Server::vsftpd(FtpTls::Plain).unwrap();
+    let peaks = [8_192, 100_000].map(|n: usize| {
+        let connection = connection(&server, FtpTls::Plain);
+        let folder = server.data().join(connection["path"].as_str().unwrap().trim_start_matches('/'));
+        (0..n).for_each(|it| drop(std::fs::File::create(folder.join(format!("a name of a file {it:06}"))).unwrap()));
+        let said = apart::run(NAME, &connection.to_string()).unwrap();
+        let (found, peak) = said.split_once(' ').unwrap();
+        assert_eq!(found, n.to_string());
+        peak.parse::<u64>().unwrap()
+    });
+    println!("the most memory, in bytes: {peaks:?}");
+    assert!(peaks[1] < peaks[0] + 4 * MIB && peaks[1] < 64 * MIB, "{peaks:?}");
 }

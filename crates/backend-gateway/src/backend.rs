@@ -4,8 +4,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 use backend_core::{
-    Addressing, Backend, Error, Evidence, Exposure, Fetched, Form, GetOptions, Health, Info, Locator, Metadata, Power,
-    Reads, Result, Role, Settings, StatOptions, StorageType,
+    Addressing, Backend, Evidence, Exposure, Fetched, Form, GetOptions, Health, Info, Locator, Metadata, Power, Reads,
+    Result, Role, Settings, StatOptions, StorageType,
 };
 use backend_http::trustless::Pulse;
 use cid::Cid;
@@ -45,14 +45,8 @@ impl Gateway {
     }
 
     fn cid<'a>(&self, at: &'a Locator) -> Result<&'a Cid> {
-        match at.version {
-            Some(_) => Err(self.lacks("versions")),
-            None => Ok(at.id.cid().ok_or(Fault::Input("a gateway names content by cid"))?),
-        }
-    }
-
-    fn lacks(&self, what: &'static str) -> Error {
-        Error::unsupported(what, &self.info.name)
+        self.info.allows(at)?;
+        Ok(at.id.cid().ok_or(Fault::Input("a gateway names content by cid"))?)
     }
 
     async fn block(&self, at: &Locator, cid: &Cid) -> Result<Fetched> {
@@ -90,26 +84,21 @@ impl Backend for Gateway {
     }
 
     async fn stat(&self, at: &Locator, opts: &StatOptions) -> Result<Metadata> {
-        if opts.link {
-            return Err(self.lacks("link"));
-        }
+        self.info.allows(opts)?;
         let size = self.gateways.client.size(self.cid(at)?).await?;
         Ok(known(at, size))
     }
 
     async fn get(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
         let cid = self.cid(at)?;
-        if opts.if_match.is_some() {
-            return Err(self.lacks("if_match"));
-        }
+        self.info.allows(opts)?;
         match (opts.form, opts.range) {
             (Form::Block, Some(_)) => Err(Fault::Input("a block is read whole").into()),
             (Form::Block, None) => self.block(at, cid).await,
-            (Form::File, range) => {
+            (_, range) => {
                 let found = self.gateways.client.file(cid, range).await?;
                 Ok(Fetched { meta: known(at, Some(found.size)), range: found.range, body: found.body })
             }
-            _ => Err(self.lacks("this form")),
         }
     }
 }

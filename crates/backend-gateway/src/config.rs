@@ -12,25 +12,8 @@ use crate::error::Fault;
 const MOST_ENDPOINTS: usize = 32;
 
 /// What every instance offers.
-pub(crate) const OFFERS: Capabilities = Capabilities {
-    get: true,
-    stat: true,
-    add: false,
-    mend: false,
-    resume: false,
-    if_absent: false,
-    if_match: false,
-    range: true,
-    block: true,
-    remove: false,
-    list: false,
-    pin: false,
-    usage: false,
-    versions: false,
-    search: false,
-    labels: false,
-    link: false,
-};
+pub(crate) const OFFERS: Capabilities =
+    Capabilities { get: true, stat: true, range: true, block: true, ..Capabilities::NONE };
 
 /// The `connection:` section.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

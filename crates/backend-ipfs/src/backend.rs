@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Addressing, Backend, ByteRange, Condition, Content, ContentId, Entry, Error, ErrorKind, Evidence,
-    Fetched, Form, GetOptions, Health, Info, ListOptions, Locator, Mend, Metadata, Next, Pin, Power, Progress, Removal,
-    RemoveOptions, Result, Scope, Settings, StatOptions, Status, StorageType, Usage, Write,
+    AddOptions, Addressing, Backend, ByteRange, Content, ContentId, Entry, ErrorKind, Evidence, Fetched, Form,
+    GetOptions, Health, Info, ListOptions, Locator, Mend, Metadata, Next, Pin, Power, Progress, Removal, RemoveOptions,
+    Result, Scope, Settings, StatOptions, Status, StorageType, Usage, Write,
 };
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -48,41 +48,21 @@ impl Ipfs {
         Ok(Self { info, node, mfs_path: config.mfs_path, pin_wait: config.pin_wait, settings })
     }
 
-    fn lacks(&self, what: &'static str) -> Error {
-        Error::unsupported(what, &self.info.name)
-    }
-
     /// What `at` names.
     fn cid(&self, at: &Locator) -> Result<Cid> {
-        match (&at.id, &at.version) {
-            (_, Some(_)) => Err(self.lacks("versions")),
-            (ContentId::Key(_), _) => Err(error::input("a node names content by CID, not by key")),
-            (ContentId::Cid(cid), None) => Ok(*cid),
-        }
-    }
-
-    fn check(&self, write: &Write) -> Result<()> {
-        match write {
-            Write { resume: Some(_), .. } => Err(self.lacks("resume")),
-            Write { labels, .. } if !labels.is_empty() => Err(self.lacks("labels")),
-            _ => Ok(()),
-        }
+        self.info.allows(at)?;
+        at.id.cid().copied().ok_or_else(|| error::input("a node names content by CID, not by key"))
     }
 
     fn check_add(&self, content: &Content, opts: &AddOptions) -> Result<()> {
         let own = ContentId::from(*content.cid());
-        match (&opts.condition, &opts.id) {
-            (Condition::Always, None) => {}
-            (Condition::Always, Some(id)) if *id == own => {}
-            (Condition::Always, Some(ContentId::Key(_))) => {
-                return Err(error::input("a node names content by CID, not by key"));
-            }
-            (Condition::Always, Some(_)) => return Err(error::input("the id is the CID of other content")),
-            (Condition::IfAbsent, _) => return Err(self.lacks("if_absent")),
-            _ => return Err(self.lacks("if_match")),
+        self.info.allows(opts)?;
+        match &opts.id {
+            Some(ContentId::Key(_)) => return Err(error::input("a node names content by CID, not by key")),
+            Some(id) if *id != own => return Err(error::input("the id is the CID of other content")),
+            _ => {}
         }
-        address::check_hash(content.cid()).map_err(|err| error::input("no node proves this hash").with_source(err))?;
-        self.check(&opts.write)
+        address::check_hash(content.cid()).map_err(|err| error::input("no node proves this hash").with_source(err))
     }
 
     async fn block(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
@@ -238,9 +218,7 @@ impl Backend for Ipfs {
     }
 
     async fn stat(&self, at: &Locator, opts: &StatOptions) -> Result<Metadata> {
-        if opts.link {
-            return Err(self.lacks("link"));
-        }
+        self.info.allows(opts)?;
         let cid = self.cid(at)?;
         let pinned = self.node.pinned(&cid, at.handle.as_deref()).await?;
         let pinned = pinned.ok_or_else(|| error::absent("it is not pinned"))?;
@@ -251,11 +229,10 @@ impl Backend for Ipfs {
     }
 
     async fn get(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
+        self.info.allows(opts)?;
         match opts.form {
-            _ if opts.if_match.is_some() => Err(self.lacks("if_match")),
-            Form::File => self.file(at, opts).await,
             Form::Block => self.block(at, opts).await,
-            _ => Err(self.lacks("this form")),
+            _ => self.file(at, opts).await,
         }
     }
 
@@ -266,11 +243,7 @@ impl Backend for Ipfs {
     }
 
     async fn remove(&self, at: &Locator, opts: &RemoveOptions) -> Result<Removal> {
-        match opts {
-            RemoveOptions { if_match: Some(_), .. } => return Err(self.lacks("if_match")),
-            RemoveOptions { all_versions: true, .. } => return Err(self.lacks("versions")),
-            _ => {}
-        }
+        self.info.allows(opts)?;
         let cid = self.cid(at)?;
         match self.node.unpin(&cid, at.handle.as_deref()).await? {
             true => Ok(Removal::Released),
@@ -280,11 +253,9 @@ impl Backend for Ipfs {
 
     fn list(&self, opts: &ListOptions) -> BoxStream<'static, Result<Entry>> {
         let refused = match opts {
-            ListOptions { query: Some(_), .. } => Some(self.lacks("search")),
-            ListOptions { versions: true, .. } => Some(self.lacks("versions")),
             ListOptions { prefix: Some(_), .. } => Some(error::input("only keys have prefixes")),
             ListOptions { after: Some(_), .. } => Some(error::input("a listing of a node has no cursors")),
-            _ => None,
+            _ => self.info.allows(opts).err(),
         };
         match (refused, opts.status) {
             (Some(err), _) => stream::once(async move { Err(err) }).boxed(),
@@ -307,7 +278,7 @@ impl Backend for Ipfs {
 
     async fn pin(&self, id: &ContentId, pin: &Pin) -> Result<Metadata> {
         let cid = self.cid(&Locator::new(id.clone()))?;
-        self.check(&pin.write)?;
+        self.info.allows(pin)?;
         if let Some(pinned) = self.node.pinned(&cid, None).await? {
             return Ok(Metadata { existed: Some(true), ..about(pinned) });
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backend_core::{Capabilities, Error, ErrorKind, Exposure, Result, Secret, Settings};
+use backend_core::{Capabilities, Exposure, Result, Secret, Settings};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
@@ -14,19 +14,13 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     stat: true,
     add: true,
     mend: true,
-    resume: false,
-    if_absent: false,
-    if_match: false,
     range: true,
     block: true,
     remove: true,
     list: true,
     pin: true,
     usage: true,
-    versions: false,
-    search: false,
-    labels: false,
-    link: false,
+    ..Capabilities::NONE
 };
 
 /// `connection:` of a node.
@@ -133,8 +127,7 @@ impl Config {
     pub(crate) fn read(settings: &Settings) -> Result<Self> {
         let connection: Connection = settings.connection()?;
         let credentials: Credentials = settings.credentials()?;
-        let wrong =
-            |key: &str, why: &str| Error::new(ErrorKind::InvalidConfig, format!("{}: {key}: {why}", settings.name));
+        let wrong = |key, why: &str| settings.wrong(key, why);
         let api = Address::parse(&connection.api_url).map_err(|why| wrong("connection.api_url", why))?;
         let gateway = connection.gateway_url.as_deref().map(Address::gateway).transpose();
         let login = match (credentials.token, credentials.username, credentials.password) {
@@ -165,6 +158,7 @@ impl Config {
 mod tests {
     use std::sync::Arc;
 
+    use backend_core::ErrorKind;
     use backend_testkit::TestClock;
     use serde_json::{Value, json};
 

@@ -91,11 +91,6 @@ fn offered(info: &Info, offer: bool, what: &'static str) -> Result<()> {
     }
 }
 
-/// `Unsupported` if it is `wanted` without `offer`.
-fn allowed(info: &Info, wanted: bool, offer: bool, what: &'static str) -> Result<()> {
-    offered(info, offer || !wanted, what)
-}
-
 /// Only the manager's reader proves: no leaf may say more than that a digest was compared.
 fn modest(mut meta: Metadata) -> Metadata {
     meta.evidence = meta.evidence.min(Evidence::Attested);

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Addressing, Backend, Capabilities, Content, Entry, Error, ErrorKind, Fetched, Form, GetOptions, Health,
-    Info, Limits, ListOptions, Locator, Metadata, Removal, RemoveOptions, Result, Settings, Shape, StatOptions,
-    StorageType, Usage,
+    AddOptions, Addressing, Backend, Capabilities, Content, Entry, Fetched, GetOptions, Health, Info, Limits,
+    ListOptions, Locator, Metadata, Removal, RemoveOptions, Result, Settings, StatOptions, StorageType, Usage,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 
-use crate::client::{About, MAX_BATCH, Order, Store, Target};
+use crate::client::{About, MAX_BATCH, Order, Store, target};
 use crate::config::{Connection, Labels};
 
 /// What a folder offers at most.
@@ -19,19 +18,14 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     stat: true,
     add: true,
     mend: true,
-    resume: false,
     if_absent: true,
     if_match: true,
     range: true,
-    block: false,
     remove: true,
     list: true,
-    pin: false,
     usage: true,
-    versions: false,
-    search: false,
     labels: true,
-    link: false,
+    ..Capabilities::NONE
 };
 
 /// Content in a folder of this machine.
@@ -54,32 +48,18 @@ impl Local {
         Ok(Arc::new(Self { info, store: Store::new(connection, settings.clock) }))
     }
 
-    fn unsupported<T>(&self, what: &'static str) -> Result<T> {
-        Err(Error::unsupported(what, &self.info.name))
-    }
-
     fn order(&self, content: &Content, opts: &AddOptions) -> Result<(Locator, Order)> {
-        if opts.write.resume.is_some() {
-            return self.unsupported("resume");
-        }
-        if !self.info.offers.labels && !opts.write.labels.is_empty() {
-            return self.unsupported("labels");
-        }
-        if content.shape() == Shape::Tree {
-            return Err(Error::new(ErrorKind::InvalidInput, "a folder keeps files, not trees"));
-        }
-        let Some(id) = &opts.id else {
-            return Err(Error::new(ErrorKind::InvalidInput, "a folder speaks keys, and none is given"));
-        };
+        self.info.allows(opts)?;
+        let at = Locator::new(opts.key_for(content)?.clone());
         let order = Order {
-            target: Target::from_id(id)?,
+            target: target(&at)?,
             condition: opts.condition.clone(),
             about: About { content_type: opts.content_type.clone(), labels: opts.write.labels.clone() },
             progress: opts.write.progress.clone(),
             mend: opts.mend.clone(),
         };
         order.about.encode()?;
-        Ok((Locator::new(id.clone()), order))
+        Ok((at, order))
     }
 }
 
@@ -94,17 +74,15 @@ impl Backend for Local {
     }
 
     async fn stat(&self, at: &Locator, opts: &StatOptions) -> Result<Metadata> {
-        match opts.link {
-            true => self.unsupported("link"),
-            false => self.store.stat(at).await,
-        }
+        self.info.allows(at)?;
+        self.info.allows(opts)?;
+        self.store.stat(at).await
     }
 
     async fn get(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        match opts.form {
-            Form::File => self.store.get(at, opts).await,
-            _ => self.unsupported("block"),
-        }
+        self.info.allows(at)?;
+        self.info.allows(opts)?;
+        self.store.get(at, opts).await
     }
 
     async fn add(&self, content: &Content, opts: &AddOptions) -> Result<Metadata> {
@@ -113,17 +91,13 @@ impl Backend for Local {
     }
 
     async fn remove(&self, at: &Locator, opts: &RemoveOptions) -> Result<Removal> {
+        self.info.allows(at)?;
+        self.info.allows(opts)?;
         self.store.remove(at, opts).await
     }
 
     fn list(&self, opts: &ListOptions) -> BoxStream<'static, Result<Entry>> {
-        let refused = match opts {
-            ListOptions { pinned: true, .. } => self.unsupported("pin"),
-            ListOptions { versions: true, .. } => self.unsupported("versions"),
-            ListOptions { query: Some(_), .. } => self.unsupported("search"),
-            _ => Ok(()),
-        };
-        match refused {
+        match self.info.allows(opts) {
             Ok(()) => self.store.list(opts),
             Err(err) => stream::once(async { Err(err) }).boxed(),
         }

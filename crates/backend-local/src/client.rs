@@ -32,7 +32,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 pub(crate) use about::About;
 pub(crate) use add::Order;
-pub(crate) use name::Target;
+pub(crate) use name::target;
 
 use crate::config::{Connection, Labels};
 use crate::error::unsure;

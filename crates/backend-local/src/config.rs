@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use backend_core::{Error, ErrorKind, Result, Settings};
+use backend_core::{Result, Settings};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -125,17 +125,15 @@ impl Connection {
     pub fn from_settings(settings: &Settings) -> Result<Self> {
         let connection: Self = settings.connection()?;
         let Credentials {} = settings.credentials()?;
-        let wrong = |key: &str, why: &str| {
-            Err(Error::new(ErrorKind::InvalidConfig, format!("{}: connection.{key}: {why}", settings.name)))
-        };
+        let wrong = |key, why| Err(settings.wrong(key, why));
         if !connection.path.is_absolute() {
-            return wrong("path", "expected an absolute path");
+            return wrong("connection.path", "expected an absolute path");
         }
         if connection.file_mode.bits() & 0o600 != 0o600 {
-            return wrong("file_mode", "the owner must be able to read and write");
+            return wrong("connection.file_mode", "the owner must be able to read and write");
         }
         if connection.folder_mode.bits() & 0o700 != 0o700 {
-            return wrong("folder_mode", "the owner must be able to read, write and enter");
+            return wrong("connection.folder_mode", "the owner must be able to read, write and enter");
         }
         Ok(connection)
     }
@@ -143,6 +141,8 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use backend_core::ErrorKind;
+
     use super::*;
 
     fn check(text: &str) -> Option<u32> {
@@ -158,22 +158,6 @@ mod tests {
         assert_eq!(String::from(Mode(0o600)), "0600");
     }
 
-    #[derive(Debug)]
-    struct NoClock;
-
-    #[async_trait::async_trait]
-    impl backend_core::Clock for NoClock {
-        fn now(&self) -> std::time::SystemTime {
-            std::time::SystemTime::UNIX_EPOCH
-        }
-
-        fn monotonic(&self) -> std::time::Duration {
-            std::time::Duration::ZERO
-        }
-
-        async fn sleep(&self, _: std::time::Duration) {}
-    }
-
     #[test]
     fn what_cannot_work_is_refused_by_its_key() {
         let cases = [
@@ -187,7 +171,7 @@ mod tests {
             (serde_json::json!({ "path": "/x", "sync": false }), "connection.sync"),
         ];
         for (connection, key) in cases {
-            let settings = Settings::new("usb", connection, std::sync::Arc::new(NoClock));
+            let settings = Settings::new("usb", connection, backend_testkit::TestClock::new());
             let err = Connection::from_settings(&settings).unwrap_err();
             assert_eq!(err.kind(), ErrorKind::InvalidConfig, "{err}");
             assert!(err.message().contains(key) && !err.message().contains("canary"), "{err}");

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Backend, ByteRange, Content, ContentId, Entry, Error, ErrorKind, Evidence, Fetched, Form, GetOptions,
-    Health, Info, ListOptions, Locator, Metadata, Power, Removal, RemoveOptions, Result, ResumeToken, Settings, Shape,
-    StatOptions, Status, StorageType, Usage,
+    AddOptions, Backend, ByteRange, Content, ContentId, Entry, ErrorKind, Evidence, Fetched, Form, GetOptions, Health,
+    Info, ListOptions, Locator, Metadata, Power, Removal, RemoveOptions, Result, ResumeToken, Settings, Shape,
+    StatOptions, StorageType, Usage,
 };
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -45,9 +45,7 @@ impl Memory {
 
     /// The name under which the store keeps what `at` means.
     fn name(&self, at: &Locator) -> Result<String> {
-        if at.version.is_some() && !self.info.offers.versions {
-            return Err(self.lacks("versions"));
-        }
+        self.info.allows(at)?;
         match (self.store.rules.addressing, &at.id) {
             (Naming::Key, ContentId::Key(key)) => Ok(key.to_string()),
             (Naming::Key, ContentId::Cid(_)) => Err(Fault::Input("this store names content by key").into()),
@@ -71,10 +69,6 @@ impl Memory {
             return Err(Fault::Input("the id is the cid of other content").into());
         }
         self.name(&Locator::new(id.clone()))
-    }
-
-    fn lacks(&self, what: &'static str) -> Error {
-        Error::unsupported(what, &self.info.name)
     }
 
     /// Proves what can be proved of the bytes, and makes them an object.
@@ -146,24 +140,22 @@ impl Backend for Memory {
     }
 
     async fn stat(&self, at: &Locator, opts: &StatOptions) -> Result<Metadata> {
-        if opts.link {
-            return Err(self.lacks("link"));
-        }
+        self.info.allows(opts)?;
         let name = self.name(at)?;
         let object = self.store.find(&name, at.version.as_deref(), None)?;
         Ok(self.store.metadata(&name, &object, at.version.is_some()))
     }
 
     async fn get(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
+        self.info.allows(opts)?;
         match opts.form {
-            Form::File => self.file(at, opts),
-            Form::Block if !self.info.offers.block => Err(self.lacks("block")),
             Form::Block => self.block(at, opts),
-            _ => Err(self.lacks("this form")),
+            _ => self.file(at, opts),
         }
     }
 
     async fn add(&self, content: &Content, opts: &AddOptions) -> Result<Metadata> {
+        self.info.allows(opts)?;
         if content.shape() == Shape::Tree && self.store.rules.addressing != Naming::Cid {
             return Err(Fault::Input("a tree is kept only by a store that names content by cid").into());
         }
@@ -183,6 +175,7 @@ impl Backend for Memory {
     }
 
     async fn remove(&self, at: &Locator, opts: &RemoveOptions) -> Result<Removal> {
+        self.info.allows(opts)?;
         match self.name(at) {
             Ok(name) => self.store.remove(&name, at.version.as_deref(), opts),
             Err(err) if err.kind() == ErrorKind::NotFound => Ok(Removal::Absent),
@@ -191,19 +184,13 @@ impl Backend for Memory {
     }
 
     fn list(&self, opts: &ListOptions) -> BoxStream<'static, Result<Entry>> {
-        let refused = match opts {
-            ListOptions { pinned: true, .. } => Some(self.lacks("pin")),
-            ListOptions { query: Some(_), .. } => Some(self.lacks("search")),
-            ListOptions { status: Some(status), .. } if *status != Status::Stored => Some(self.lacks("status")),
-            ListOptions { versions: true, .. } if !self.info.offers.versions => Some(self.lacks("versions")),
-            ListOptions { prefix: Some(_), .. } if self.store.rules.addressing != Naming::Key => {
-                Some(Fault::Input("only keys have prefixes").into())
-            }
-            _ => None,
+        let refused = match opts.prefix.is_some() && self.store.rules.addressing != Naming::Key {
+            true => Err(Fault::Input("only keys have prefixes").into()),
+            false => self.info.allows(opts),
         };
         match refused {
-            Some(err) => stream::once(async move { Err(err) }).boxed(),
-            None => self.store.list(opts),
+            Ok(()) => self.store.list(opts),
+            Err(err) => stream::once(async { Err(err) }).boxed(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a user can set: how content is named, whether versions are kept, how much fits.
 
-use backend_core::{Addressing, Capabilities, ErrorKind, Result, Settings};
+use backend_core::{Addressing, Capabilities, Result, Settings};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
@@ -14,15 +14,11 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     if_absent: true,
     if_match: true,
     range: true,
-    block: false,
     remove: true,
     list: true,
-    pin: false,
     usage: true,
-    versions: false,
-    search: false,
     labels: true,
-    link: false,
+    ..Capabilities::NONE
 };
 
 /// The `connection:` section.
@@ -76,10 +72,7 @@ impl Connection {
         let _: Credentials = settings.credentials()?;
         let connection: Self = settings.connection()?;
         match connection.versions && connection.addressing != Naming::Key {
-            true => {
-                let why = format!("{}: connection.versions: only keys have versions", settings.name);
-                Err(backend_core::Error::new(ErrorKind::InvalidConfig, why))
-            }
+            true => Err(settings.wrong("connection.versions", "only keys have versions")),
             false => Ok(connection),
         }
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Addressing, Backend, Capabilities, Condition, Content, ContentId, Entry, Error, ErrorKind, Facts,
-    Fetched, Form, GetOptions, Health, Info, Key, ListOptions, Locator, MAX_KEY, Metadata, Power, Removal,
-    RemoveOptions, Result, ResumeToken, Settings, Shape, StatOptions, Status, StorageType,
+    AddOptions, Addressing, Backend, Capabilities, Content, Entry, Error, ErrorKind, Facts, Fetched, GetOptions,
+    Health, Info, Key, ListOptions, Locator, MAX_KEY, Metadata, Power, Removal, RemoveOptions, Result, ResumeToken,
+    Settings, StatOptions, StorageType,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 
@@ -20,25 +20,8 @@ pub(crate) const BUCKET: Capabilities =
     Capabilities { resume: true, if_absent: true, if_match: true, labels: true, link: true, ..FOLDER };
 
 /// What a WebDAV folder offers.
-pub(crate) const FOLDER: Capabilities = Capabilities {
-    get: true,
-    stat: true,
-    add: true,
-    mend: false,
-    resume: false,
-    if_absent: false,
-    if_match: false,
-    range: true,
-    block: false,
-    remove: true,
-    list: true,
-    pin: false,
-    usage: false,
-    versions: false,
-    search: false,
-    labels: false,
-    link: false,
-};
+pub(crate) const FOLDER: Capabilities =
+    Capabilities { get: true, stat: true, add: true, range: true, remove: true, list: true, ..Capabilities::NONE };
 
 /// Content in a bucket, a container or a folder of a server.
 #[derive(Debug)]
@@ -93,57 +76,27 @@ impl Objects {
     }
 
     fn key<'a>(&self, at: &'a Locator) -> Result<&'a Key> {
-        match &at.id {
-            _ if at.version.is_some() => self.lacks("versions"),
-            ContentId::Key(key) if key.as_str().len() <= self.info.limits.max_key => Ok(key),
-            ContentId::Key(_) => invalid("the name is longer than the service takes"),
-            ContentId::Cid(_) => invalid("this store names content by key"),
+        self.info.allows(at)?;
+        self.short(at.id.as_key()?)
+    }
+
+    fn short<'a>(&self, key: &'a Key) -> Result<&'a Key> {
+        match key.as_str().len() <= self.info.limits.max_key {
+            true => Ok(key),
+            false => Err(Error::new(ErrorKind::InvalidInput, "the name is longer than the service takes")),
         }
     }
 
     /// Whether all that is wanted is offered, and fits; before the source is opened.
     fn admitted<'a>(&self, content: &Content, opts: &'a AddOptions) -> Result<&'a Key> {
-        let offers = self.info.offers;
-        match &opts.condition {
-            Condition::IfAbsent if !offers.if_absent => return self.lacks("if_absent"),
-            Condition::IfMatch(_) if !offers.if_match => return self.lacks("if_match"),
-            _ => {}
-        }
-        if opts.write.resume.is_some() && !offers.resume {
-            return self.lacks("resume");
-        }
-        if !opts.write.labels.is_empty() && !offers.labels {
-            return self.lacks("labels");
-        }
-        if content.shape() == Shape::Tree {
-            return invalid("a tree is kept only by a store that names content by cid");
-        }
+        self.info.allows(opts)?;
+        let key = self.short(opts.key_for(content)?)?;
         if self.info.limits.max_size.is_some_and(|most| most < content.len()) {
             return Err(Error::new(ErrorKind::TooLarge, "it is larger than the service takes in parts of 64 MiB"));
         }
-        let key = match &opts.id {
-            Some(ContentId::Key(key)) if key.as_str().len() <= self.info.limits.max_key => key,
-            Some(ContentId::Key(_)) => return invalid("the name is longer than the service takes"),
-            _ => return invalid("this store names content by key, and none is given"),
-        };
         self.service.admit(key, opts)?;
         Ok(key)
     }
-
-    fn refused(&self, opts: &ListOptions) -> Option<Error> {
-        let what = match opts {
-            ListOptions { pinned: true, .. } => "pin",
-            ListOptions { versions: true, .. } => "versions",
-            ListOptions { query: Some(_), .. } => "search",
-            ListOptions { status: Some(status), .. } if *status != Status::Stored => "status",
-            _ => return None,
-        };
-        Some(Error::unsupported(what, &self.info.name))
-    }
-}
-
-fn invalid<T>(why: &str) -> Result<T> {
-    Err(Error::new(ErrorKind::InvalidInput, why))
 }
 
 #[async_trait]
@@ -166,18 +119,13 @@ impl Backend for Objects {
     }
 
     async fn stat(&self, at: &Locator, opts: &StatOptions) -> Result<Metadata> {
-        match opts.link && !self.info.offers.link {
-            true => self.lacks("link"),
-            false => self.service.stat(self.key(at)?, opts.link).await,
-        }
+        self.info.allows(opts)?;
+        self.service.stat(self.key(at)?, opts.link).await
     }
 
     async fn get(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        match opts.form {
-            Form::File if opts.if_match.is_some() && !self.info.offers.if_match => self.lacks("if_match"),
-            Form::File => self.service.get(self.key(at)?, opts).await,
-            _ => self.lacks("block"),
-        }
+        self.info.allows(opts)?;
+        self.service.get(self.key(at)?, opts).await
     }
 
     async fn add(&self, content: &Content, opts: &AddOptions) -> Result<Metadata> {
@@ -193,17 +141,14 @@ impl Backend for Objects {
     }
 
     async fn remove(&self, at: &Locator, opts: &RemoveOptions) -> Result<Removal> {
-        match opts {
-            RemoveOptions { if_match: Some(_), .. } if !self.info.offers.if_match => self.lacks("if_match"),
-            RemoveOptions { all_versions: true, .. } => self.lacks("versions"),
-            _ => self.service.remove(self.key(at)?, opts.if_match.as_deref()).await,
-        }
+        self.info.allows(opts)?;
+        self.service.remove(self.key(at)?, opts.if_match.as_deref()).await
     }
 
     fn list(&self, opts: &ListOptions) -> BoxStream<'static, Result<Entry>> {
-        match self.refused(opts) {
-            Some(err) => stream::once(async move { Err(err) }).boxed(),
-            None => self.service.list(opts),
+        match self.info.allows(opts) {
+            Ok(()) => self.service.list(opts),
+            Err(err) => stream::once(async { Err(err) }).boxed(),
         }
     }
 

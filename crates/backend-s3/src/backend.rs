@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use backend_core::{
-    AddOptions, Addressing, Backend, Condition, Content, ContentId, Entry, Error, ErrorKind, Facts, Fetched, Form,
-    GetOptions, Health, Info, ListOptions, Locator, MAX_KEY, Metadata, Removal, RemoveOptions, Result, ResumeToken,
-    Settings, Shape, StatOptions, Status, StorageType, Usage,
+    AddOptions, Addressing, Backend, Content, ContentId, Entry, Error, ErrorKind, Facts, Fetched, GetOptions, Health,
+    Info, ListOptions, Locator, MAX_KEY, Metadata, Removal, RemoveOptions, Result, ResumeToken, Settings, StatOptions,
+    StorageType, Usage,
 };
 use futures::stream::{self, BoxStream, StreamExt};
 use ipld::address;
@@ -43,20 +43,9 @@ impl S3 {
         Ok(Self { info, client: Client::new(rules, &settings) })
     }
 
-    fn lacks(&self, what: &'static str) -> Error {
-        Error::unsupported(what, &self.info.name)
-    }
-
-    fn needs(&self, wanted: bool, offered: bool, what: &'static str) -> Result<()> {
-        match wanted && !offered {
-            true => Err(self.lacks(what)),
-            false => Ok(()),
-        }
-    }
-
     /// The full key of an id.
     fn key(&self, id: &ContentId) -> Result<String> {
-        let key = id.key().ok_or_else(|| refused("this store names content by key"))?;
+        let key = id.as_key()?;
         if self.info.limits.max_key < key.as_str().len() {
             return Err(refused(format!("the key is longer than {} bytes", self.info.limits.max_key)));
         }
@@ -71,18 +60,11 @@ impl S3 {
 
     /// The full key of what is there.
     fn place(&self, at: &Locator) -> Result<String> {
-        self.needs(at.version.is_some(), self.info.offers.versions, "versions")?;
+        self.info.allows(at)?;
         self.key(&at.id)
     }
 
-    fn admit(&self, content: &Content, opts: &AddOptions) -> Result<()> {
-        let offers = &self.info.offers;
-        self.needs(opts.condition == Condition::IfAbsent, offers.if_absent, "if_absent")?;
-        self.needs(matches!(opts.condition, Condition::IfMatch(_)), offers.if_match, "if_match")?;
-        self.needs(!opts.write.labels.is_empty(), offers.labels, "labels")?;
-        if content.shape() == Shape::Tree {
-            return Err(refused("a tree is kept only by a store that names content by cid"));
-        }
+    fn admit(&self, content: &Content) -> Result<()> {
         match content.len() <= MAX_SIZE {
             true => Ok(()),
             false => Err(Error::new(ErrorKind::TooLarge, format!("S3 takes objects of up to {MAX_SIZE} bytes"))),
@@ -112,7 +94,7 @@ impl Backend for S3 {
     }
 
     async fn stat(&self, at: &Locator, opts: &StatOptions) -> Result<Metadata> {
-        self.needs(opts.link, self.info.offers.link, "link")?;
+        self.info.allows(opts)?;
         let key = self.place(at)?;
         let mut meta = self.client.stat(at, &key).await?;
         if opts.link {
@@ -122,15 +104,15 @@ impl Backend for S3 {
     }
 
     async fn get(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        self.needs(opts.form != Form::File, self.info.offers.block, "block")?;
-        self.needs(opts.if_match.is_some(), self.info.offers.if_match, "if_match")?;
+        self.info.allows(opts)?;
         self.client.get(at, &self.place(at)?, opts).await
     }
 
     async fn add(&self, content: &Content, opts: &AddOptions) -> Result<Metadata> {
-        let id = opts.id.as_ref().ok_or_else(|| refused("this store names content by key: one is needed"))?;
-        let (at, key) = (Locator::new(id.clone()), self.key(id)?);
-        self.admit(content, opts)?;
+        self.info.allows(opts)?;
+        let at = Locator::new(opts.key_for(content)?.clone());
+        let key = self.key(&at.id)?;
+        self.admit(content)?;
         let kept = Kept::of(opts, self.client.rules.labels)?;
         self.client.room(&key).await?;
         match self.client.is_large(content.len()) || self.client.mends(content.len(), opts) {
@@ -144,29 +126,19 @@ impl Backend for S3 {
     }
 
     async fn remove(&self, at: &Locator, opts: &RemoveOptions) -> Result<Removal> {
-        self.needs(opts.if_match.is_some(), self.info.offers.if_match, "if_match")?;
-        self.needs(opts.all_versions, self.info.offers.versions, "versions")?;
+        self.info.allows(opts)?;
         self.client.remove(at, &self.place(at)?, opts).await
     }
 
     fn list(&self, opts: &ListOptions) -> BoxStream<'static, Result<Entry>> {
-        let refused = match opts {
-            ListOptions { pinned: true, .. } => Some(self.lacks("pin")),
-            ListOptions { query: Some(_), .. } => Some(self.lacks("search")),
-            ListOptions { status: Some(status), .. } if *status != Status::Stored => Some(self.lacks("status")),
-            ListOptions { versions: true, .. } if !self.info.offers.versions => Some(self.lacks("versions")),
-            _ => None,
-        };
-        match refused {
-            Some(err) => stream::once(async move { Err(err) }).boxed(),
-            None => self.client.list(opts),
+        match self.info.allows(opts) {
+            Ok(()) => self.client.list(opts),
+            Err(err) => stream::once(async { Err(err) }).boxed(),
         }
     }
 
     async fn probe(&self) -> Result<Facts> {
-        let learnt = self.client.probe().await?;
-        serde_json::to_value(learnt)
-            .map_err(|err| Error::new(ErrorKind::Internal, "what was learnt cannot be written down").with_source(err))
+        Settings::facts(&self.client.probe().await?)
     }
 
     async fn usage(&self) -> Result<Usage> {

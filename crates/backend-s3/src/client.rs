@@ -4,6 +4,7 @@ mod body;
 mod get;
 mod health;
 mod hooks;
+mod http;
 mod labels;
 mod learnt;
 mod list;
@@ -35,8 +36,6 @@ use aws_sdk_s3::config::{
     StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::Builder as HttpBuilder;
-use aws_smithy_http_client::tls::{Provider as Tls, rustls_provider::CryptoMode};
 use backend_core::{Clock, ErrorKind, Result, Settings};
 use futures::FutureExt;
 use tokio::sync::OnceCell;
@@ -181,11 +180,7 @@ impl Client {
 
     /// Connections and credentials. Here the vendor's chain reads the environment, when no keys are configured.
     async fn base(&self) -> Base {
-        let is_plain = self.rules.endpoint.as_ref().is_some_and(|url| url.scheme() == "http");
-        let http = match is_plain && self.rules.keys.is_some() {
-            true => HttpBuilder::new().build_http(),
-            false => HttpBuilder::new().tls_provider(Tls::Rustls(CryptoMode::Ring)).build_https(),
-        };
+        let http = http::client(&self.rules);
         let credentials = match &self.rules.keys {
             Some(keys) => {
                 let token = keys.token.as_ref().map(|token| token.reveal().to_owned());

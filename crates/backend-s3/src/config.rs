@@ -13,18 +13,13 @@ pub(crate) const OFFERS: Capabilities = Capabilities {
     add: true,
     mend: true,
     resume: true,
-    if_absent: false,
-    if_match: false,
     range: true,
-    block: false,
     remove: true,
     list: true,
-    pin: false,
     usage: true,
-    versions: false,
-    search: false,
     labels: true,
     link: true,
+    ..Capabilities::NONE
 };
 
 /// `connection:` of an S3 store.
@@ -49,6 +44,9 @@ pub struct Connection {
     /// The bucket stands in the path (`true`) or in the host name. Absent: as the provider likes it.
     #[serde(default, alias = "force_path_style")]
     pub path_style: Option<bool>,
+    /// Certificates of private authorities, as PEM, to be trusted beside the system's.
+    #[serde(default)]
+    pub ca_certificates: Vec<String>,
     /// The class of what is stored, such as `STANDARD_IA`.
     #[serde(default)]
     pub storage_class: Option<String>,

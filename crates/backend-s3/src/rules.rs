@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use backend_core::{Capabilities, DigestKind, Error, ErrorKind, OWN_PREFIX, Result, Secret, Settings};
+use backend_core::{Capabilities, DigestKind, OWN_PREFIX, Result, Secret, Settings};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use url::{Host, Url};
 
 use crate::client::Learnt;
@@ -39,6 +42,8 @@ pub(crate) struct Rules {
     pub(crate) region: String,
     pub(crate) row: &'static Row,
     pub(crate) path_style: bool,
+    /// PEM, each of at least one certificate.
+    pub(crate) certificates: Vec<String>,
     pub(crate) checksum: Checksum,
     pub(crate) storage_class: Option<String>,
     pub(crate) encryption: Option<Encryption>,
@@ -59,8 +64,7 @@ impl Rules {
     pub(crate) fn read(settings: &Settings) -> Result<Self> {
         let connection: Connection = settings.connection()?;
         let credentials: Credentials = settings.credentials()?;
-        Self::of(connection, credentials)
-            .map_err(|(key, why)| Error::new(ErrorKind::InvalidConfig, format!("{}: {key}: {why}", settings.name)))
+        Self::of(connection, credentials).map_err(|(key, why)| settings.wrong(key, why))
     }
 
     fn of(connection: Connection, credentials: Credentials) -> Checked<Self> {
@@ -74,6 +78,7 @@ impl Rules {
         if customer_key.is_some() && endpoint.as_ref().is_some_and(|url| url.scheme() == "http" && !is_here(url)) {
             return Err(("credentials.customer_key", "it would be sent by http, where anybody can read it"));
         }
+        check_certificates(&connection.ca_certificates)?;
         if connection.part_size.is_some_and(|len| !(MIN_PART..=MAX_PART).contains(&len)) {
             return Err(("connection.part_size", "expected 5 MiB to 5 GiB"));
         }
@@ -87,6 +92,7 @@ impl Rules {
             region,
             row,
             path_style: connection.path_style.unwrap_or(row.path_style),
+            certificates: connection.ca_certificates,
             checksum: connection.checksum.unwrap_or(row.checksum),
             storage_class: connection.storage_class,
             encryption: connection.server_side_encryption,
@@ -145,11 +151,31 @@ fn endpoint_of(text: &str, allow_http: bool) -> Checked<Url> {
 /// Whether an address is of this machine.
 fn is_here(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Domain(name)) => is_local(name),
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     }
+}
+
+/// Whether a name is of this machine (RFC 6761, section 6.3).
+pub(crate) fn is_local(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// Looked at here, because the SDK panics at what is none.
+fn check_certificates(texts: &[String]) -> Checked<()> {
+    let mut roots = RootCertStore::empty();
+    for pem in texts {
+        let before = roots.len();
+        let are_whole =
+            CertificateDer::pem_slice_iter(pem.as_bytes()).all(|it| it.is_ok_and(|it| roots.add(it).is_ok()));
+        if !are_whole || roots.len() == before {
+            return Err(("connection.ca_certificates", "a text is not PEM of an X.509 certificate"));
+        }
+    }
+    Ok(())
 }
 
 fn check_place(bucket: &str, region: &str, row: &Row, endpoint: Option<&Url>) -> Checked<()> {
@@ -229,6 +255,8 @@ mod tests {
         Rules::of(connection, credentials).map_err(|(key, _)| key)
     }
 
+    const BROKEN: &str = "-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----\n";
+
     #[test]
     fn what_cannot_work_is_refused_by_its_key() {
         let pair = || json!({ "access_key_id": "a", "secret_access_key": "b" });
@@ -242,6 +270,8 @@ mod tests {
             (json!({ "bucket": "bbb", "endpoint": "ftp://s3.example" }), pair(), "connection.endpoint_url"),
             (json!({ "bucket": "bbb", "provider": "minio" }), pair(), "connection.endpoint_url"),
             (json!({ "bucket": "bbb", "part_size": 1 }), pair(), "connection.part_size"),
+            (json!({ "bucket": "bbb", "ca_certificates": [""] }), pair(), "connection.ca_certificates"),
+            (json!({ "bucket": "bbb", "ca_certificates": [BROKEN] }), pair(), "connection.ca_certificates"),
             (json!({ "bucket": "bbb", "link_expiry": 604_801 }), pair(), "connection.link_expiry"),
             (json!({ "bucket": "bbb", "prefix": "a/../b" }), pair(), "connection.prefix"),
             (json!({ "bucket": "bbb", "kms_key_id": "x" }), pair(), "connection.kms_key_id"),
@@ -276,8 +306,12 @@ mod tests {
 
     #[test]
     fn http_is_taken_on_this_machine_or_when_it_is_meant() {
-        for endpoint in ["http://127.0.0.1:9000", "http://localhost:9000/s3", "http://[::1]:1"] {
+        for endpoint in ["http://127.0.0.1:9000", "http://localhost:9000/s3", "http://b.LOCALHOST", "http://[::1]:1"] {
             assert!(check(json!({ "bucket": "bbb", "endpoint_url": endpoint }), json!({})).is_ok(), "{endpoint}");
+        }
+        for endpoint in ["http://localhost.example", "http://notlocalhost"] {
+            let refused = check(json!({ "bucket": "bbb", "endpoint_url": endpoint }), json!({})).err();
+            assert_eq!(refused, Some("connection.endpoint_url"), "{endpoint}");
         }
         let meant = json!({ "bucket": "bbb", "endpoint_url": "http://nas", "allow_http": true });
         assert!(check(meant, json!({})).is_ok());

@@ -5,8 +5,10 @@ mod against;
 
 use std::sync::LazyLock;
 
+use backend_core::{ErrorKind, Facts};
 use backend_testkit::Fixture;
 use backend_testkit::real::Server;
+use serde_json::json;
 
 /// Strict about signatures and checksums. No versions, no tags. It keeps names as paths of files, which a probe sees.
 mod s3s_fs {
@@ -18,6 +20,40 @@ mod s3s_fs {
         against::fixture("s3s-fs", against::bucket(&SERVER, |_| ())).await
     }
     backend_testkit::suite!(fixture);
+}
+
+/// The bucket stands in the host's name, and is part of what is signed.
+mod s3s_fs_by_host {
+    use super::*;
+
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::s3s_fs_by_host().unwrap());
+
+    async fn fixture() -> Fixture {
+        let connection = against::by_host(against::bucket(&SERVER, |_| ()), &SERVER.host_url("http"));
+        against::fixture("s3s-fs, by host", connection).await.small()
+    }
+    backend_testkit::suite!(fixture);
+}
+
+/// The same by TLS, with an authority of the user's own.
+mod rclone_by_tls {
+    use super::*;
+
+    static SERVER: LazyLock<Server> = LazyLock::new(|| Server::rclone_s3_by_tls().unwrap());
+
+    async fn fixture() -> Fixture {
+        let mut connection = against::by_host(against::bucket(&SERVER, |_| ()), &SERVER.host_url("https"));
+        connection["ca_certificates"] = json!([SERVER.certificate()]);
+        against::fixture("rclone, by TLS", connection).await.small()
+    }
+    backend_testkit::suite!(fixture);
+
+    #[tokio::test]
+    async fn a_certificate_that_nobody_vouches_for_is_refused() {
+        let connection = against::by_host(against::bucket(&SERVER, |_| ()), &SERVER.host_url("https"));
+        let err = against::open(&connection, &Facts::Null).probe().await.unwrap_err();
+        assert_eq!(err.kind(), ErrorKind::Unavailable, "{err:?}");
+    }
 }
 
 /// What people put before a disk. It keeps names as paths of files, too.

@@ -31,7 +31,7 @@ use tokio::sync::OnceCell;
 
 pub(crate) use add::Order;
 pub(crate) use health::Learnt;
-pub(crate) use name::Target;
+pub(crate) use name::target;
 pub(crate) use pool::{READS, WRITES};
 
 use crate::config::{Connection, invalid};

@@ -136,34 +136,34 @@ impl Connection {
     pub(crate) fn from_settings(settings: &Settings) -> Result<(Self, Credentials)> {
         let connection: Connection = settings.connection()?;
         let credentials: Credentials = settings.credentials()?;
-        let refused = |what: &str| Err(invalid(&format!("{}: {what}", settings.name)));
+        let wrong = |key, why| Err(settings.wrong(key, why));
         if !is_host(&connection.host) {
-            return refused("connection.host: expected a name or an address");
+            return wrong("connection.host", "expected a name or an address");
         }
         if connection.port == 0 {
-            return refused("connection.port: expected a port");
+            return wrong("connection.port", "expected a port");
         }
         if connection.path.chars().any(char::is_control) {
-            return refused("connection.path: expected a path without control characters");
+            return wrong("connection.path", "expected a path without control characters");
         }
         if !(1..=16).contains(&connection.connections) {
-            return refused("connection.connections: expected 1 to 16");
+            return wrong("connection.connections", "expected 1 to 16");
         }
         if connection.keepalive_s == 0 {
-            return refused("connection.keepalive_s: expected at least 1");
+            return wrong("connection.keepalive_s", "expected at least 1");
         }
         if credentials.username.is_empty() {
-            return refused("credentials.username: it is missing");
+            return wrong("credentials.username", "it is missing");
         }
         if connection.host_key_check == HostKeyCheck::AcceptNew && connection.known_hosts_file.is_none() {
-            return refused("connection.known_hosts_file: host_key_check accept_new needs a file to remember keys in");
+            return wrong("connection.known_hosts_file", "host_key_check accept_new needs a file to remember keys in");
         }
         if connection.host_keys.iter().any(|it| !it.starts_with("SHA256:")) {
-            return refused("connection.host_keys: expected fingerprints that begin with SHA256:");
+            return wrong("connection.host_keys", "expected fingerprints that begin with SHA256:");
         }
         match connection.hops() {
             Some(_) => Ok((connection, credentials)),
-            None => refused("connection.proxy_jump: expected at most eight of the form user@host:port"),
+            None => wrong("connection.proxy_jump", "expected at most eight of the form user@host:port"),
         }
     }
 

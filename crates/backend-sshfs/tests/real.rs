@@ -17,7 +17,7 @@ use backend_core::{
 use backend_layers::{Gates, Operational, SystemClock, stack};
 use backend_sshfs::Sshfs;
 use backend_testkit::real::{SECRET, Server, Sshd, program};
-use backend_testkit::{Fixture, Gate, Keeper, Watch, random};
+use backend_testkit::{Fixture, Gate, Keeper, Watch, apart, random};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ fn open(connection: &Value, credentials: Value, learnt: Facts) -> Arc<dyn Backen
 async fn fixture() -> Fixture {
     let (connection, credentials) = (connection(&SSHD), credentials(&SSHD));
     let learnt = open(&connection, credentials.clone(), Value::Null).probe().await.unwrap();
-    assert_eq!(learnt, json!({ "if_absent": true, "usage": true }));
+    assert_eq!(learnt, json!({ "if_absent": true, "mend": true, "usage": true }));
     let leaf = move || open(&connection, credentials.clone(), learnt.clone());
     let same = leaf.clone();
     let stacked = move || stack(same(), &Operational::default(), &Gates::default(), Arc::new(SystemClock));
@@ -252,4 +252,28 @@ async fn what_others_left_on_the_disk_leads_nowhere() {
         let err = backend.add(&random("x", 1), &named(key, Write::default())).await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::InvalidInput, "{key}");
     }
+}
+
+/// Only the names of the folder itself are held, a few dozen bytes each: not what is known of them, and nothing for an entry that was given away.
+#[tokio::test]
+async fn a_large_folder_is_listed_in_flat_memory() {
+    const NAME: &str = "a_large_folder_is_listed_in_flat_memory";
+    if let Some(word) = apart::word() {
+        let (connection, credentials): (Value, Value) = serde_json::from_str(&word).unwrap();
+        let store = open(&connection, credentials, Value::Null);
+        let n = store.list(&ListOptions::default()).try_fold(0, async |n: usize, _| Ok(n + 1)).await.unwrap();
+        return apart::say(&format!("{n} {}", apart::peak().unwrap()));
+    }
+    let peaks = [8_192, 100_000].map(|n: usize| {
+        let connection = connection(&SSHD);
+        let folder = Path::new(connection["path"].as_str().unwrap());
+        fs::create_dir_all(folder).unwrap();
+        (0..n).for_each(|it| drop(fs::File::create(folder.join(format!("a name of a file {it:06}"))).unwrap()));
+        let said = apart::run(NAME, &json!([connection, credentials(&SSHD)]).to_string()).unwrap();
+        let (found, peak) = said.split_once(' ').unwrap();
+        assert_eq!(found, n.to_string());
+        peak.parse::<u64>().unwrap()
+    });
+    println!("the most memory, in bytes: {peaks:?}");
+    assert!(peaks[1] < peaks[0] + 16 * MIB && peaks[1] < 64 * MIB, "{peaks:?}");
 }

@@ -35,13 +35,55 @@ pub enum Fault {
     Data(Vec<u8>),
 }
 
+/// What stands between clients and a server, counts what they send, and breaks what it was told to break.
+#[derive(Debug)]
+pub struct FtpProxy {
+    address: SocketAddr,
+    proxy: Arc<Proxy>,
+    task: JoinHandle<()>,
+}
+
+impl FtpProxy {
+    /// Before the server on this port of this machine. Its clients must speak without TLS, and ask for `EPSV`.
+    ///
+    /// # Errors
+    /// If there is no port for it.
+    pub async fn before(port: u16) -> io::Result<Self> {
+        let outer = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = outer.local_addr()?;
+        let proxy = Arc::new(Proxy::new(SocketAddr::from(([127, 0, 0, 1], port))));
+        let forwarding = proxy.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = outer.accept().await {
+                tokio::spawn(forwarding.clone().forward(stream));
+            }
+        });
+        Ok(Self { address, proxy, task })
+    }
+
+    /// Where clients reach it.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Bytes that clients have sent by data connections since the last time.
+    pub fn take_sent(&self) -> u64 {
+        self.proxy.take_sent()
+    }
+}
+
+impl Drop for FtpProxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 /// A running server.
 #[derive(Debug)]
 pub struct FtpServer {
     folder: TempDir,
-    address: SocketAddr,
-    proxy: Arc<Proxy>,
-    tasks: Vec<JoinHandle<()>>,
+    front: FtpProxy,
+    task: JoinHandle<()>,
 }
 
 impl FtpServer {
@@ -51,29 +93,16 @@ impl FtpServer {
     /// If there is no folder or no port for it.
     pub async fn start() -> io::Result<Self> {
         let folder = TempDir::new()?;
-        let (inner, outer) = (TcpListener::bind(("127.0.0.1", 0)).await?, TcpListener::bind(("127.0.0.1", 0)).await?);
-        let address = outer.local_addr()?;
-        let proxy = Arc::new(Proxy::new(inner.local_addr()?));
+        let inner = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let front = FtpProxy::before(inner.local_addr()?.port()).await?;
         let path = folder.path().to_path_buf();
-        let served = tokio::spawn(async move {
-            while let Ok((stream, _)) = inner.accept().await {
-                // Without it every answer waits 40 ms for the acknowledgement of the one before; no client depends on it.
-                let _ = stream.set_nodelay(true);
-                tokio::spawn(serve(path.clone(), stream));
-            }
-        });
-        let forwarding = proxy.clone();
-        let forwarded = tokio::spawn(async move {
-            while let Ok((stream, _)) = outer.accept().await {
-                tokio::spawn(forwarding.clone().forward(stream));
-            }
-        });
-        Ok(Self { folder, address, proxy, tasks: vec![served, forwarded] })
+        let task = tokio::spawn(served(inner, path));
+        Ok(Self { folder, front, task })
     }
 
     /// Where clients reach it.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.front.port()
     }
 
     /// What it serves: `/` of the protocol.
@@ -83,28 +112,36 @@ impl FtpServer {
 
     /// Arms a fault, once.
     pub fn arm(&self, fault: Fault) {
-        self.proxy.arm(fault);
+        self.front.proxy.arm(fault);
     }
 
     /// Lets all answers go that are held back, now and later.
     pub fn release(&self) {
-        self.proxy.release();
+        self.front.proxy.release();
     }
 
     /// Every command that has come so far, as it came, without passwords.
     pub fn commands(&self) -> Vec<String> {
-        self.proxy.commands()
+        self.front.proxy.commands()
     }
 
     /// The most control connections that were open at a time.
     pub fn most_connections(&self) -> usize {
-        self.proxy.most()
+        self.front.proxy.most()
     }
 }
 
 impl Drop for FtpServer {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.task.abort();
+    }
+}
+
+async fn served(listener: TcpListener, folder: PathBuf) {
+    while let Ok((stream, _)) = listener.accept().await {
+        // Without it every answer waits 40 ms for the acknowledgement of the one before; no client depends on it.
+        let _ = stream.set_nodelay(true);
+        tokio::spawn(serve(folder.clone(), stream));
     }
 }
 

@@ -11,6 +11,7 @@
 //! not offer must be answered with `Unsupported`. There is no list of exceptions.
 #![warn(missing_docs)]
 
+pub mod apart;
 mod check;
 mod clock;
 mod content;

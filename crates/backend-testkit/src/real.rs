@@ -10,6 +10,7 @@
 //! ```
 
 mod azure;
+mod certificate;
 mod ftp;
 mod guard;
 mod http;
@@ -106,6 +107,14 @@ impl Server {
         Self::begin(plan::s3s_fs()?)
     }
 
+    /// s3s-fs that takes the bucket out of the host's name: [`Server::host_url`].
+    ///
+    /// # Errors
+    /// As [`Server::s3s_fs`].
+    pub fn s3s_fs_by_host() -> Result<Self, Unready> {
+        Self::begin(plan::s3s_fs_by_host()?)
+    }
+
     /// moto: versions, tags and lifecycles; believes every signature and every checksum.
     ///
     /// # Errors
@@ -120,6 +129,14 @@ impl Server {
     /// As [`Server::s3s_fs`].
     pub fn rclone_s3() -> Result<Self, Unready> {
         Self::begin_with(plan::rclone_s3()?, plan::folders)
+    }
+
+    /// The same by TLS, with the bucket in the host's name: `https` to [`Server::host_url`], with [`Server::certificate`].
+    ///
+    /// # Errors
+    /// As [`Server::s3s_fs`].
+    pub fn rclone_s3_by_tls() -> Result<Self, Unready> {
+        Self::begin_with(plan::rclone_s3_by_tls()?, plan::folders)
     }
 
     /// SeaweedFS: a large server that providers run. It is not among `all`, because its build takes long.
@@ -170,6 +187,16 @@ impl Server {
     /// `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port())
+    }
+
+    /// Where a bucket has a name below the server's.
+    pub fn host_url(&self, scheme: &str) -> String {
+        format!("{scheme}://s3.localhost:{}", self.port())
+    }
+
+    /// The certificate that it was started with, as PEM: of `localhost`, `*.s3.localhost` and 127.0.0.1, and signed by itself.
+    pub fn certificate(&self) -> String {
+        fs::read_to_string(self.folder.join("cert.pem")).unwrap_or_default()
     }
 
     /// The port of its main service.

@@ -24,13 +24,13 @@ const REST: u64 = 8 * MIB;
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What stands between the program and the server, and counts what the program sends.
-struct Counter {
-    port: u16,
+pub(crate) struct Counter {
+    pub(crate) port: u16,
     sent: Arc<AtomicU64>,
 }
 
 impl Counter {
-    fn before(server: u16) -> Self {
+    pub(crate) fn before(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (port, sent) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU64::new(0)));
         let counted = sent.clone();
@@ -48,7 +48,7 @@ impl Counter {
     }
 
     /// What was sent since the last time.
-    fn take(&self) -> u64 {
+    pub(crate) fn take(&self) -> u64 {
         self.sent.swap(0, Ordering::Relaxed)
     }
 }
@@ -68,7 +68,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, counted: Option<&AtomicU64>) {
 }
 
 /// A file that no two parts of are the same, made without being held.
-fn make(path: &Path, len: u64) {
+pub(crate) fn make(path: &Path, len: u64) {
     let block = noise(31, MIB as usize);
     let mut file = io::BufWriter::with_capacity(MIB as usize, File::create(path).unwrap());
     for n in 0..len.div_ceil(MIB) {
@@ -103,7 +103,7 @@ fn known_to(server: &Server, counter: &Counter, it: &Journey) {
 }
 
 /// Whether what the program prints of `name` is what the file holds.
-fn is_whole(it: &Journey, name: &str) -> bool {
+pub(crate) fn is_whole(it: &Journey, name: &str) -> bool {
     let mut child = it.command(["cat", name]).stdout(Stdio::piped()).spawn().unwrap();
     let (mut found, mut wanted) = (child.stdout.take().unwrap(), File::open(it.path(name)).unwrap());
     let (mut left, mut right) = (vec![0; MIB as usize], vec![0; MIB as usize]);

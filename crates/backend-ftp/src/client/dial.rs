@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use backend_core::{Clock, Error, ErrorKind, Result};
 use futures::future::{Either, select};
-use suppaftp::Mode;
 use suppaftp::tokio::AsyncRustlsFtpStream;
 use suppaftp::types::FileType;
+use suppaftp::{FtpError, Mode};
 use tokio::net::TcpStream;
 
 use super::control::{Control, Features};
-use super::tls::Trust;
+use super::tls::{Age, Trust};
 use crate::config::{Connection, Credentials, Tls};
-use crate::error::{Reply, at_the_door, broken, failed, no_root, strange};
+use crate::error::{Reply, at_the_door, broken, failed, no_root, strange, wants_newer};
 
 /// Makes connections, one like the other.
 #[derive(Debug)]
@@ -74,24 +74,34 @@ impl Dialer {
     }
 
     async fn greeted(&self) -> Result<AsyncRustlsFtpStream> {
+        let age = self.trust.age();
+        let greeted = match self.knock(age).await? {
+            // The server has refused nothing but the version, and is asked for the other one.
+            Err(err) if age == Age::Resumable && wants_newer(&err) => self.knock(self.trust.renew()).await?,
+            greeted => greeted,
+        };
+        greeted.map_err(|err| at_the_door("talk to the server", err))
+    }
+
+    async fn knock(&self, age: Age) -> Result<std::result::Result<AsyncRustlsFtpStream, FtpError>> {
         let host = self.connection.host.as_str();
-        let tcp = TcpStream::connect((host, self.connection.port())).await;
-        let tcp = tcp.map_err(|err| broken("reach the server", err))?;
-        tcp.set_nodelay(true).map_err(|err| broken("set up the connection", err))?;
-        let door = |err| at_the_door("talk to the server", err);
-        match self.connection.tls {
-            Tls::None => AsyncRustlsFtpStream::connect_with_stream(tcp).await.map_err(door),
-            Tls::Explicit => {
-                let plain = AsyncRustlsFtpStream::connect_with_stream(tcp).await.map_err(door)?;
-                plain.into_secure(self.trust.connector(), host).await.map_err(|err| failed("begin TLS", err))
+        let address = (host, self.connection.port());
+        let prompt = |err| broken("set up the connection", err);
+        if self.connection.tls == Tls::Implicit {
+            // The library connects by itself here: one connection of ours beside it would be one too many where servers count them.
+            let secure = AsyncRustlsFtpStream::connect_secure_implicit(address, self.trust.connector(age), host).await;
+            if let Ok(secure) = &secure {
+                secure.get_ref().await.set_nodelay(true).map_err(prompt)?;
             }
-            Tls::Implicit => {
-                let address = tcp.peer_addr().map_err(|err| broken("reach the server", err))?;
-                drop(tcp);
-                let secure = AsyncRustlsFtpStream::connect_secure_implicit(address, self.trust.connector(), host);
-                secure.await.map_err(door)
-            }
+            return Ok(secure);
         }
+        let tcp = TcpStream::connect(address).await.map_err(|err| broken("reach the server", err))?;
+        tcp.set_nodelay(true).map_err(prompt)?;
+        let plain = AsyncRustlsFtpStream::connect_with_stream(tcp).await;
+        Ok(match (plain, self.connection.tls) {
+            (Ok(plain), Tls::Explicit) => plain.into_secure(self.trust.connector(age), host).await,
+            (plain, _) => plain,
+        })
     }
 
     /// The library does this only for explicit TLS (RFC 4217, sections 8 and 9).

@@ -3,24 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use backend_core::{Entry, Evidence, Key, ListOptions, Locator, Metadata, Result, Status};
+use backend_core::{Entry, Evidence, Key, ListOptions, Locator, Metadata, Result};
+use backend_folders::Wanted;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use super::Store;
-use super::name::{Names, is_reserved};
+use super::name::{Names, OWN};
 use super::page::{Item, any, smallest};
 use super::pool::Pool;
 
 /// The deepest that keys can lie: every segment has a letter and a slash.
 const MAX_DEPTH: usize = 512;
-
-/// What is wanted of the store.
-#[derive(Debug)]
-struct Wanted {
-    prefix: String,
-    after: Option<String>,
-    shallow: bool,
-}
 
 /// A walk under way.
 struct Walk {
@@ -43,17 +36,9 @@ struct Level {
 impl Store {
     /// Everything that the options ask for. The options were checked.
     pub(crate) fn list(&self, opts: &ListOptions) -> BoxStream<'static, Result<Entry>> {
-        let prefix = opts.prefix.clone().unwrap_or_default();
-        let start = prefix.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-        // A file is there or it is not: nothing is ever queued, working or failed.
-        let is_all = opts.status.is_none_or(|status| status == Status::Stored);
-        let walk = Walk {
-            pool: self.pool.clone(),
-            names: self.names,
-            wanted: Wanted { prefix, after: opts.after.clone(), shallow: opts.shallow },
-            levels: Vec::new(),
-            start: (is_all && is_possible(&start)).then_some(start),
-        };
+        let wanted = Wanted::of(opts, OWN);
+        let start = wanted.start();
+        let walk = Walk { pool: self.pool.clone(), names: self.names, wanted, levels: Vec::new(), start };
         stream::try_unfold(walk, |mut walk| async move {
             let entry = walk.next().await?;
             Ok(entry.map(|entry| (entry, walk)))
@@ -132,6 +117,7 @@ impl Walk {
 
     /// Whether anything lies below a folder, at any depth.
     async fn holds_content(&self, folder: &str) -> Result<bool> {
+        let all = Wanted::below(folder, OWN);
         let mut folders = vec![folder.to_owned()];
         while let Some(folder) = folders.pop() {
             let lease = self.pool.lease().await?;
@@ -139,70 +125,10 @@ impl Walk {
             if any(lease, &folder, is_content).await?.is_some() {
                 return Ok(true);
             }
-            let is_possible_below = |name: &str| name.ends_with('/') && is_possible(&format!("{folder}{name}"));
-            let below = smallest(self.pool.lease().await?, &folder, is_possible_below).await?;
+            let is_folder = |name: &str| name.ends_with('/') && all.wants(&format!("{folder}{name}"));
+            let below = smallest(self.pool.lease().await?, &folder, is_folder).await?;
             folders.extend(below.unwrap_or_default().items.into_iter().map(|it| format!("{folder}{}", it.name)));
         }
         Ok(false)
-    }
-}
-
-impl Wanted {
-    /// Whether `path`, which ends with a slash if it is a folder, is or may hold something that is wanted.
-    fn wants(&self, path: &str) -> bool {
-        let is_folder = path.ends_with('/');
-        let is_prefixed = path.starts_with(&self.prefix) || (is_folder && self.prefix.starts_with(path));
-        let is_behind = self
-            .after
-            .as_deref()
-            .is_none_or(|after| after < path || (is_folder && !self.stops_at(path) && after.starts_with(path)));
-        is_prefixed && is_behind && (!is_folder || is_possible(path)) && !is_reserved(path)
-    }
-
-    /// Whether a shallow listing answers this folder as one prefix.
-    fn stops_at(&self, folder: &str) -> bool {
-        self.shallow && self.prefix.len() < folder.len() && folder.starts_with(&self.prefix)
-    }
-}
-
-/// Whether keys may lie below `folder`, which is empty or ends with a slash.
-fn is_possible(folder: &str) -> bool {
-    folder.is_empty() || (Key::parse(format!("{folder}x")).is_ok() && !is_reserved(folder))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wanted(prefix: &str, after: Option<&str>, shallow: bool) -> Wanted {
-        Wanted { prefix: prefix.to_owned(), after: after.map(str::to_owned), shallow }
-    }
-
-    #[test]
-    fn only_what_may_hold_something_is_entered() {
-        let deep = wanted("a/b", Some("a/b/5"), false);
-        for (path, is_wanted) in [
-            ("a/", true),
-            ("a/b/", true),
-            ("a/bc", true),
-            ("a/b", false),
-            ("a/a/", false),
-            ("a/b/4", false),
-            ("b/", false),
-        ] {
-            assert_eq!(deep.wants(path), is_wanted, "{path}");
-        }
-        let shallow = wanted("a/", Some("a/b/"), true);
-        assert!(!shallow.wants("a/b/") && shallow.wants("a/c/") && shallow.stops_at("a/c/") && !shallow.stops_at("a/"));
-        let all = wanted("", None, false);
-        assert!(all.wants(".ipfs-kit/") && !all.wants(".ipfs-kit/tmp/") && all.wants(".ipfs-kit/store"));
-    }
-
-    #[test]
-    fn a_prefix_that_cannot_be_asks_nothing() {
-        for folder in ["../", "a//", "a/../b/", "/", "a\r\nDELE b/", ".ipfs-kit/tmp/"] {
-            assert!(!is_possible(folder), "{folder}");
-        }
-        assert!(is_possible("") && is_possible("a/b/"));
     }
 }

@@ -1,11 +1,12 @@
 //! From keys to paths on the server. What a server could misread is refused before anything is sent.
 
-use backend_core::{ContentId, Error, ErrorKind, Key, Locator, Result};
+use backend_core::{Error, ErrorKind, Locator, Result};
+use backend_folders::{Own, Target};
 
 /// Where uploads lie until they are whole.
 pub(crate) const TEMPS: &str = ".ipfs-kit/tmp";
-/// The most bytes that a file system takes for one name (NAME_MAX of limits.h).
-const MAX_SEGMENT: usize = 255;
+/// What is no content.
+pub(crate) const OWN: Own = Own(&[TEMPS]);
 
 /// Which names the server takes.
 #[derive(Debug, Clone, Copy)]
@@ -21,48 +22,18 @@ impl Names {
     /// The path beneath the root of what `at` names.
     ///
     /// # Errors
-    /// `InvalidInput` for a CID and for keys that cannot be kept; `Unsupported` for a version.
+    /// `InvalidInput` for a CID and for keys that cannot be kept.
     pub(crate) fn path_of(self, at: &Locator) -> Result<String> {
-        match (&at.version, &at.id) {
-            (Some(_), _) => Err(Error::unsupported("versions", "an FTP server")),
-            (None, ContentId::Cid(_)) => Err(refused("an FTP server speaks keys, not cids")),
-            (None, ContentId::Key(key)) => self.path(key),
+        let target = Target::of(&at.id, OWN)?;
+        let refused = |why: &str| Err(Error::new(ErrorKind::InvalidInput, why));
+        match target.as_str() {
+            text if !self.utf8 && !text.is_ascii() => refused("the server takes only names of ASCII"),
+            text if text.split('/').any(|segment| segment.starts_with(' ') || segment.ends_with(' ')) => {
+                refused("a part of the key begins or ends with a space, which servers cut off")
+            }
+            _ => Ok(target.into()),
         }
     }
-
-    fn path(self, key: &Key) -> Result<String> {
-        let text = key.as_str();
-        match () {
-            () if text.split('/').any(|segment| MAX_SEGMENT < segment.len()) => {
-                Err(refused("a part of the key is longer than 255 bytes"))
-            }
-            () if key.is_own() && (is_reserved(text) || !text.contains('/')) => {
-                Err(refused("the key lies where this backend keeps its own files"))
-            }
-            () if !self.utf8 && !text.is_ascii() => Err(refused("the server takes only names of ASCII")),
-            () if text.split('/').any(|segment| segment.starts_with(' ') || segment.ends_with(' ')) => {
-                Err(refused("a part of the key begins or ends with a space, which servers cut off"))
-            }
-            () => Ok(text.to_owned()),
-        }
-    }
-}
-
-fn refused(why: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidInput, why)
-}
-
-/// Whether `path` (with or without a slash at its end) is, or lies in, the folder of unfinished uploads. Case does not matter, as on some servers.
-pub(crate) fn is_reserved(path: &str) -> bool {
-    let (Some(head), rest) = (path.get(..TEMPS.len()), path.get(TEMPS.len()..).unwrap_or_default()) else {
-        return false;
-    };
-    head.eq_ignore_ascii_case(TEMPS) && (rest.is_empty() || rest.starts_with('/'))
-}
-
-/// The folder that `path` lies in; empty for the root.
-pub(crate) fn parent(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
 /// A name in the folder of unfinished uploads that nobody else has.
@@ -74,6 +45,8 @@ pub(crate) fn new_temp() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use backend_core::Key;
+
     use super::*;
 
     fn check(utf8: bool, key: &str) -> bool {

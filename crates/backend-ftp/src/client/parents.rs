@@ -1,9 +1,10 @@
 //! The folders above a name: looked at before the source is opened, made right before the name appears.
 
 use backend_core::{Error, ErrorKind, Result};
+use backend_folders::parent;
 
 use super::control::{Control, Seen};
-use super::name::{TEMPS, parent};
+use super::name::TEMPS;
 
 impl Control {
     /// Whether content may appear under `path`: neither is it a folder, nor is a file where a folder above it would be.

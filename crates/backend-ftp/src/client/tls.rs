@@ -2,8 +2,12 @@
 //!
 //! Servers demand that a data connection resumes the session of its control connection (vsftpd `require_ssl_reuse`, rclone #7234). So each control
 //! connection has a configuration of its own, with its own memory of sessions, and shares it with nobody.
+//!
+//! A ticket of TLS 1.3 is used once (RFC 8446, appendix C.4; rustls gives it away no second time), and a server gives two with a login (OpenSSL's default):
+//! proftpd refused the third data connection. A session of TLS 1.2 can be resumed as often as needed. So 1.2 is asked for, and 1.3 where that is refused.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use backend_core::{Error, ErrorKind, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -11,6 +15,7 @@ use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::version::{TLS12, TLS13};
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 use suppaftp::tokio::AsyncRustlsConnector;
 use suppaftp::tokio_rustls::TlsConnector;
@@ -18,9 +23,23 @@ use suppaftp::tokio_rustls::TlsConnector;
 /// Sessions that are remembered for one server.
 const MAX_SESSIONS: usize = 16;
 
+/// Which TLS is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// 1.2.
+    Resumable,
+    /// 1.3.
+    Newer,
+}
+
 /// What all connections of a store share.
-#[derive(Debug, Clone)]
-pub(crate) struct Trust(Arc<ClientConfig>);
+#[derive(Debug)]
+pub(crate) struct Trust {
+    resumable: Arc<ClientConfig>,
+    newer: Arc<ClientConfig>,
+    /// The server has refused 1.2.
+    is_newer: AtomicBool,
+}
 
 impl Trust {
     /// # Errors
@@ -31,21 +50,36 @@ impl Trust {
             add(&mut roots, pem.as_bytes())?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|err| Error::new(ErrorKind::Internal, "no TLS can be set up").with_source(err))?;
-        let config = match verify {
-            true => builder.with_root_certificates(roots).with_no_client_auth(),
-            false => {
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))).with_no_client_auth()
-            }
+        let config = |version| {
+            let builder = ClientConfig::builder_with_provider(provider.clone())
+                .with_protocol_versions(&[version])
+                .map_err(|err| Error::new(ErrorKind::Internal, "no TLS can be set up").with_source(err))?;
+            let verifier = Arc::new(Anybody(provider.clone()));
+            Ok(Arc::new(match verify {
+                true => builder.with_root_certificates(roots.clone()).with_no_client_auth(),
+                false => builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth(),
+            }))
         };
-        Ok(Self(Arc::new(config)))
+        Ok(Self { resumable: config(&TLS12)?, newer: config(&TLS13)?, is_newer: AtomicBool::new(false) })
+    }
+
+    /// What the next connection asks for.
+    pub(crate) fn age(&self) -> Age {
+        if self.is_newer.load(Ordering::Relaxed) { Age::Newer } else { Age::Resumable }
+    }
+
+    /// The server takes only 1.3: from now on that is asked for.
+    pub(crate) fn renew(&self) -> Age {
+        self.is_newer.store(true, Ordering::Relaxed);
+        Age::Newer
     }
 
     /// For one control connection, and its data connections.
-    pub(crate) fn connector(&self) -> AsyncRustlsConnector {
-        let mut config = ClientConfig::clone(&self.0);
+    pub(crate) fn connector(&self, age: Age) -> AsyncRustlsConnector {
+        let mut config = match age {
+            Age::Resumable => ClientConfig::clone(&self.resumable),
+            Age::Newer => ClientConfig::clone(&self.newer),
+        };
         config.resumption = Resumption::in_memory_sessions(MAX_SESSIONS);
         AsyncRustlsConnector::from(TlsConnector::from(Arc::new(config)))
     }

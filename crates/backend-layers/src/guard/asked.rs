@@ -2,35 +2,28 @@
 
 use backend_core::{
     AddOptions, Addressing, ByteRange, Condition, Content, ContentId, Error, ErrorKind, Form, GetOptions, Info,
-    ListOptions, Locator, Pin, RemoveOptions, Result, StatOptions, Status, Write,
+    ListOptions, Locator, Pin, RemoveOptions, Result, StatOptions,
 };
 
+use super::offered;
 use super::place::{self, Purpose};
-use super::{allowed, offered};
 
 pub(super) fn stat(info: &Info, at: &Locator, opts: &StatOptions) -> Result<()> {
     offered(info, info.offers.stat, "stat")?;
-    allowed(info, opts.link, info.offers.link, "link")?;
+    info.allows(opts)?;
     place::locator(info, at, Purpose::Content)
 }
 
 pub(super) fn get(info: &Info, at: &Locator, opts: &GetOptions) -> Result<()> {
-    let offers = &info.offers;
-    offered(info, offers.get, "get")?;
-    allowed(info, opts.if_match.is_some(), offers.if_match, "if_match")?;
-    match opts.form {
-        Form::File => {
-            allowed(info, opts.range.is_some(), offers.range, "range")?;
-            opts.range.map_or(Ok(()), meaningful)?;
+    offered(info, info.offers.get, "get")?;
+    info.allows(opts)?;
+    match (opts.form, opts.range) {
+        (Form::File, range) => {
+            range.map_or(Ok(()), meaningful)?;
             place::locator(info, at, Purpose::Content)
         }
-        Form::Block => {
-            offered(info, offers.block, "block")?;
-            if opts.range.is_some() {
-                return Err(Error::new(ErrorKind::InvalidInput, "a block is given whole, not by range"));
-            }
-            place::locator(info, at, Purpose::Block)
-        }
+        (Form::Block, None) => place::locator(info, at, Purpose::Block),
+        (Form::Block, Some(_)) => Err(Error::new(ErrorKind::InvalidInput, "a block is given whole, not by range")),
         _ => offered(info, false, "form"),
     }
 }
@@ -49,7 +42,7 @@ fn meaningful(range: ByteRange) -> Result<()> {
 pub(super) fn add(info: &Info, content: &Content, opts: &AddOptions) -> Result<()> {
     offered(info, info.offers.add, "add")?;
     condition(info, &opts.condition)?;
-    write(info, &opts.write)?;
+    info.allows(opts)?;
     named(info, content, opts.id.as_ref())?;
     size(info, content.len())?;
     match info.needs.iter().find(|kind| content.digest(**kind).is_none()) {
@@ -75,16 +68,9 @@ fn named(info: &Info, content: &Content, id: Option<&ContentId>) -> Result<()> {
 
 fn condition(info: &Info, condition: &Condition) -> Result<()> {
     match condition {
-        Condition::Always => Ok(()),
-        Condition::IfAbsent => offered(info, info.offers.if_absent, "if_absent"),
-        Condition::IfMatch(_) => offered(info, info.offers.if_match, "if_match"),
+        Condition::Always | Condition::IfAbsent | Condition::IfMatch(_) => Ok(()),
         _ => offered(info, false, "condition"),
     }
-}
-
-fn write(info: &Info, write: &Write) -> Result<()> {
-    allowed(info, write.resume.is_some(), info.offers.resume, "resume")?;
-    allowed(info, !write.labels.is_empty(), info.offers.labels, "labels")
 }
 
 /// Known before the first byte is sent, so said before it.
@@ -104,19 +90,13 @@ fn size(info: &Info, len: u64) -> Result<()> {
 
 pub(super) fn remove(info: &Info, at: &Locator, opts: &RemoveOptions) -> Result<()> {
     offered(info, info.offers.remove, "remove")?;
-    allowed(info, opts.if_match.is_some(), info.offers.if_match, "if_match")?;
-    allowed(info, opts.all_versions, info.offers.versions, "versions")?;
+    info.allows(opts)?;
     place::locator(info, at, Purpose::Content)
 }
 
-/// A status other than `Stored` exists only where something is fetched by the service itself.
 pub(super) fn list(info: &Info, opts: &ListOptions) -> Result<()> {
-    let offers = &info.offers;
-    offered(info, offers.list, "list")?;
-    allowed(info, opts.pinned, offers.pin, "pin")?;
-    allowed(info, opts.status.is_some_and(|status| status != Status::Stored), offers.pin, "status")?;
-    allowed(info, opts.versions, offers.versions, "versions")?;
-    allowed(info, opts.query.is_some(), offers.search, "search")?;
+    offered(info, info.offers.list, "list")?;
+    info.allows(opts)?;
     match opts.prefix.is_some() && info.addressing == Addressing::Cid {
         true => Err(Error::new(ErrorKind::InvalidInput, "a backend of cids has no prefixes")),
         false => Ok(()),
@@ -125,7 +105,7 @@ pub(super) fn list(info: &Info, opts: &ListOptions) -> Result<()> {
 
 pub(super) fn pin(info: &Info, id: &ContentId, pin: &Pin) -> Result<()> {
     offered(info, info.offers.pin, "pin")?;
-    write(info, &pin.write)?;
+    info.allows(pin)?;
     match id {
         ContentId::Key(_) => Err(place::nonsense(id, "only a cid can be pinned")),
         ContentId::Cid(_) => place::written(info, id),

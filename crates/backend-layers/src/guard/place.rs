@@ -2,8 +2,6 @@
 
 use backend_core::{Addressing, ContentId, Error, ErrorKind, Info, Locator, Result};
 
-use super::allowed;
-
 /// What an id is wanted for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -15,7 +13,7 @@ pub(super) enum Purpose {
 
 /// Where something is kept: its id fits, and a version is named only where there are versions.
 pub(super) fn locator(info: &Info, at: &Locator, purpose: Purpose) -> Result<()> {
-    allowed(info, at.version.is_some(), info.offers.versions, "versions")?;
+    info.allows(at)?;
     id(info, &at.id, purpose)
 }
 

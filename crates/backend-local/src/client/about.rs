@@ -9,13 +9,14 @@ use std::io::Write;
 use std::os::fd::AsFd;
 
 use backend_core::{Error, ErrorKind, Result};
+use backend_folders::Target;
 use ipld::address;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, XattrFlags, fgetxattr, fsetxattr, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::beneath;
-use super::name::{SIDECARS, Target};
+use super::name::SIDECARS;
 use super::root::Opened;
 use super::sync::Syncs;
 use super::temp::Temp;

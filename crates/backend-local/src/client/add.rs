@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use backend_core::{Condition, Content, Error, ErrorKind, Evidence, Locator, Mend, Metadata, Progress, Result};
+use backend_folders::Target;
 use bytes::Bytes;
 use futures::future;
 use futures::stream::{StreamExt, TryStreamExt};
@@ -12,7 +13,7 @@ use super::cancel::{Cancel, cancel};
 use super::commit::{Placing, Task};
 use super::copy::{BLOCK, Copying, changed};
 use super::look::{Seen, etag, look, size};
-use super::name::{MARKER, Target};
+use super::name::MARKER;
 use super::root::Opened;
 use super::temp::Temp;
 use super::{Files, Store, blocking, describe};

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use backend_core::{Error, Removal, Result};
+use backend_folders::Target;
 use futures::channel::oneshot;
 use rustix::fs::{FlockOperation, Mode, OFlags, Stat, flock, openat};
 
@@ -52,7 +53,7 @@ pub(crate) struct Placing {
 #[derive(Debug)]
 pub(crate) struct Erasing {
     pub(crate) opened: Arc<Opened>,
-    pub(crate) target: super::name::Target,
+    pub(crate) target: Target,
     pub(crate) if_match: Option<String>,
     pub(crate) cancel: Cancel,
 }

@@ -1,13 +1,14 @@
 //! One name goes, and the folders that it leaves empty.
 
 use backend_core::{Error, ErrorKind, Locator, Removal, RemoveOptions, Result};
+use backend_folders::parent;
 use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::Errno;
 
 use super::cancel::cancel;
 use super::commit::{Erasing, Task};
 use super::look::{Seen, etag, look};
-use super::name::{Target, parent};
+use super::name;
 use super::root::Opened;
 use super::{Files, Store, about, beneath, blocking};
 use crate::error::{failed, unsure};
@@ -15,7 +16,7 @@ use crate::error::{failed, unsure};
 impl Store {
     /// Removes what `at` names.
     pub(crate) async fn remove(&self, at: &Locator, opts: &RemoveOptions) -> Result<Removal> {
-        let target = Target::of(at)?;
+        let target = name::target(at)?;
         let (files, if_match) = (self.files.clone(), opts.if_match.clone());
         let (cancel, guard) = cancel();
         let opened = blocking(move || files.root.open()).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backend_core::{Entry, ListOptions, Result, Status};
+use backend_core::{Entry, ListOptions, Result};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::walk::Walk;
@@ -28,11 +28,7 @@ impl Store {
 fn page(files: &Arc<Files>, state: State) -> Result<Option<(Vec<Entry>, State)>> {
     let mut walk = match state {
         State::Going(walk) => walk,
-        State::Start(opts) => match opts.status {
-            // A file is there or it is not: nothing is ever queued, working or failed.
-            Some(status) if status != Status::Stored => return files.root.open().map(|_| None),
-            _ => Walk::new(files, &opts)?,
-        },
+        State::Start(opts) => Walk::new(files, &opts)?,
     };
     Ok(walk.page(files)?.map(|entries| (entries, State::Going(walk))))
 }

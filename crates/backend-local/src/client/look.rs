@@ -5,11 +5,11 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
 
 use backend_core::{Error, ErrorKind, Result};
+use backend_folders::{Target, parent};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 
 use super::beneath;
-use super::name::{Target, parent};
 use super::root::Opened;
 use crate::error::failed;
 

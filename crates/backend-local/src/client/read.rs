@@ -13,14 +13,14 @@ use tokio::task::JoinHandle;
 
 use super::copy::BLOCK;
 use super::look::{etag, open, size};
-use super::name::Target;
+use super::name::target;
 use super::{Store, about, blocking, describe, joined, spawn};
 use crate::error::failed;
 
 impl Store {
     /// What is known of `at`.
     pub(crate) async fn stat(&self, at: &Locator) -> Result<Metadata> {
-        let (files, target, at) = (self.files.clone(), Target::of(at)?, at.clone());
+        let (files, target, at) = (self.files.clone(), target(at)?, at.clone());
         blocking(move || {
             let opened = files.root.open()?;
             let (file, seen) = files.judge(&opened, open(&opened, &target))?;
@@ -32,7 +32,7 @@ impl Store {
 
     /// The bytes. The first block is read in the same step in which the file is opened.
     pub(crate) async fn get(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        let (files, target, at, opts) = (self.files.clone(), Target::of(at)?, at.clone(), opts.clone());
+        let (files, target, at, opts) = (self.files.clone(), target(at)?, at.clone(), opts.clone());
         let (meta, range, file, first) = blocking(move || {
             let opened = files.root.open()?;
             let (file, seen) = files.judge(&opened, open(&opened, &target))?;

@@ -5,11 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use backend_folders::parent;
 use rustix::fs::{fdatasync, fsync, syncfs};
 use rustix::io::{Errno, Result};
 
 use super::beneath;
-use super::name::parent;
 use super::root::Opened;
 use crate::config::Sync;
 

@@ -35,7 +35,7 @@ fn store(path: &Path, sync: &str) -> Store {
 
 fn order(key: &str, condition: backend_core::Condition) -> (Locator, Order) {
     let at = Locator::new(Key::parse(key).unwrap());
-    let target = Target::of(&at).unwrap();
+    let target = target(&at).unwrap();
     (at, Order { target, condition, about: About::default(), progress: Progress::new(), mend: None })
 }
 

@@ -6,30 +6,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use backend_core::{ContentId, Entry, Evidence, Key, ListOptions, Locator, Result};
+use backend_folders::{LOST, MAX_STEPS, PAGE, Wanted};
 use rustix::io::Errno;
 
 use super::about::About;
 use super::look::{Seen, is_exact, look_in};
-use super::name::is_reserved;
+use super::name::OWN;
 use super::names::Names;
 use super::root::Opened;
 use super::{Files, beneath, describe};
 use crate::error::failed;
-
-/// Entries that are answered at a time.
-const PAGE: usize = 256;
-/// Names that are passed over at a time, so that a page comes to an end.
-const MAX_STEPS: usize = 4096;
-/// Where file systems keep what they found in no folder; only their owner may look into it, and nothing of ours is there.
-const LOST: &str = "lost+found/";
-
-/// What is wanted of the store.
-#[derive(Debug)]
-struct Wanted {
-    prefix: String,
-    after: Option<String>,
-    shallow: bool,
-}
 
 /// A walk under way.
 #[derive(Debug)]
@@ -54,11 +40,10 @@ impl Walk {
     /// Begins in the deepest folder that holds everything that is wanted.
     pub(crate) fn new(files: &Files, opts: &ListOptions) -> Result<Self> {
         let opened = files.root.open()?;
-        let prefix = opts.prefix.clone().unwrap_or_default();
-        let wanted = Wanted { prefix, after: opts.after.clone(), shallow: opts.shallow };
-        let mut walk = Self { opened, wanted, levels: Vec::new() };
-        let start = walk.wanted.prefix.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-        if is_possible(&start) && walk.is_spelt(&start)? {
+        let mut walk = Self { opened, wanted: Wanted::of(opts, OWN), levels: Vec::new() };
+        if let Some(start) = walk.wanted.start()
+            && walk.is_spelt(&start)?
+        {
             walk.enter(start)?;
         }
         Ok(walk)
@@ -156,37 +141,9 @@ impl Walk {
     }
 }
 
-/// Whether any key can lie in `folder`: text such as `..` or `//` must never reach the file system.
-fn is_possible(folder: &str) -> bool {
-    folder.is_empty()
-        || Key::parse(folder.trim_end_matches('/')).is_ok_and(|key| key.as_str().len() + 1 == folder.len())
-}
-
-impl Wanted {
-    /// Whether the file, or anything in the folder (it ends with a slash), may be wanted.
-    fn wants(&self, path: &str) -> bool {
-        let is_folder = path.ends_with('/');
-        let in_prefix = path.starts_with(&self.prefix) || (is_folder && self.prefix.starts_with(path));
-        in_prefix && !is_reserved(path) && self.is_after(path, is_folder)
-    }
-
-    fn is_after(&self, path: &str, is_folder: bool) -> bool {
-        match &self.after {
-            None => true,
-            Some(after) if is_folder && after.starts_with(path) => !self.stops_at(path),
-            Some(after) => after.as_str() < path,
-        }
-    }
-
-    /// Whether a folder is answered as one line.
-    fn stops_at(&self, folder: &str) -> bool {
-        self.shallow && self.prefix.len() < folder.len() && folder.starts_with(&self.prefix)
-    }
-}
-
 /// Whether anything that a listing would answer lies in `folder`, which ends with a slash.
 fn holds_content(opened: &Opened, folder: &str) -> Result<bool> {
-    let all = Wanted { prefix: folder.to_owned(), after: None, shallow: false };
+    let all = Wanted::below(folder, OWN);
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         let reading = |errno| failed("read a folder", errno);
@@ -199,7 +156,7 @@ fn holds_content(opened: &Opened, folder: &str) -> Result<bool> {
         Names::read(open.as_fd(), |name| {
             let path = format!("{folder}{name}");
             match path.ends_with('/') {
-                true if all.wants(&path) && path.len() <= backend_core::MAX_KEY => folders.push(path),
+                true if all.wants(&path) => folders.push(path),
                 true => {}
                 false => found = found || Key::parse(path).is_ok(),
             }

@@ -1,10 +1,10 @@
 //! An add: look, write under a temporary name, and give it its own.
 
 use backend_core::{Condition, Content, Error, ErrorKind, Evidence, Locator, Mend, Metadata, Result, Write};
+use backend_folders::Target;
 use bytes::Bytes;
 
 use super::look::{Seen, describe, look};
-use super::name::Target;
 use super::pool::{Lease, Use};
 use super::send::Sending;
 use super::session::Session;

@@ -1,10 +1,11 @@
 //! Removing content, and the folders above it that are empty then.
 
 use backend_core::{Locator, Removal, Result};
+use backend_folders::Target;
 
 use super::Store;
 use super::look::{Seen, look};
-use super::name::Target;
+use super::name;
 use super::pool::Use;
 use super::session::Session;
 use super::wire::{Field, kind};
@@ -12,7 +13,7 @@ use crate::error::{Code, failed, unsure};
 
 impl Store {
     pub(crate) async fn remove(&self, at: &Locator) -> Result<Removal> {
-        let target = Target::of(at)?;
+        let target = name::target(at)?;
         let mut lease = self.pool.lend(Use::Short).await?;
         let Seen::Content(_) = look(&mut lease, &self.root, &target).await? else { return Ok(Removal::Absent) };
         lease.is_decisive = true;

@@ -1,10 +1,9 @@
 //! A listing as a stream: one page after the other.
 
-use backend_core::{Entry, ListOptions, Result, Status};
+use backend_core::{Entry, ListOptions, Result};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::Store;
-use super::pool::Use;
 use super::walk::Walk;
 
 enum State {
@@ -26,11 +25,7 @@ impl Store {
     async fn page(&self, state: State) -> Result<Option<(Vec<Entry>, State)>> {
         let mut walk = match state {
             State::Going(walk) => walk,
-            State::Start(opts) => match opts.status {
-                // A file is there or it is not: nothing is ever queued, working or failed.
-                Some(status) if status != Status::Stored => return self.pool.lend(Use::Read).await.map(|_| None),
-                _ => Box::new(Walk::new(self, &opts).await?),
-            },
+            State::Start(opts) => Box::new(Walk::new(self, &opts).await?),
         };
         Ok(walk.page(self).await?.map(|entries| (entries, State::Going(walk))))
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use backend_core::{Error, ErrorKind, Evidence, Locator, Metadata, Result};
+use backend_folders::Target;
 
-use super::name::Target;
 use super::root::{self, Root};
 use super::session::Session;
 use super::wire::{Attrs, Field, Reply, What, kind};

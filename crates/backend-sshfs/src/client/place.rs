@@ -1,10 +1,10 @@
 //! The moment in which a copy gets its name.
 
 use backend_core::{Condition, Error, ErrorKind, Result};
+use backend_folders::Target;
 
 use super::add::Order;
 use super::look::{Seen, look};
-use super::name::Target;
 use super::session::Session;
 use super::temp::Temp;
 use super::wire::{Field, kind};
@@ -72,8 +72,9 @@ impl Store {
 
     /// On a server that cannot replace: what is there is put aside, and back if the copy cannot be placed.
     async fn replace(&self, session: &mut Session, from: &[u8], to: &[u8], target: &Target) -> Result<()> {
-        let aside = self.root.path(&Temp::new()?.path());
         for _ in 0..ROUNDS {
+            // A new name each time: a server that renames by a link may leave the one behind that lost a race.
+            let aside = self.root.path(&Temp::new()?.path());
             let moved = session.status(kind::RENAME, &[Field::Text(to), Field::Text(&aside)]).await.map_err(unsure)?;
             let named = session.status(kind::RENAME, &[Field::Text(from), Field::Text(to)]).await.map_err(unsure)?;
             let is_aside = moved == Code::OK;
@@ -83,15 +84,21 @@ impl Store {
                 }
                 return Ok(());
             }
-            // Another writer placed its own meanwhile: then what was put aside is older than that, and over.
-            let back = match is_aside {
-                true => session.status(kind::RENAME, &[Field::Text(&aside), Field::Text(to)]).await.map_err(unsure)?,
-                false => Code::OK,
-            };
-            if back != Code::OK {
-                session.status(kind::REMOVE, &[Field::Text(&aside)]).await.map_err(unsure)?;
+            let there = look(session, &self.root, target).await?;
+            if is_aside {
+                // Another writer placed its own meanwhile: then what was put aside is older than that, and over. To put it back in its way would only keep
+                // both of us from ending.
+                let back = match there {
+                    Seen::Absent => {
+                        session.status(kind::RENAME, &[Field::Text(&aside), Field::Text(to)]).await.map_err(unsure)?
+                    }
+                    _ => Code::FAILURE,
+                };
+                if back != Code::OK {
+                    session.status(kind::REMOVE, &[Field::Text(&aside)]).await.map_err(unsure)?;
+                }
             }
-            if matches!(look(session, &self.root, target).await?, Seen::Folder | Seen::Other | Seen::Blocked(_)) {
+            if matches!(there, Seen::Folder | Seen::Other | Seen::Blocked(_)) {
                 break;
             }
         }

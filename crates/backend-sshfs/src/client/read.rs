@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 
 use super::look::{content, describe, look};
-use super::name::Target;
+use super::name;
 use super::pool::{Lease, Use};
 use super::session::Session;
 use super::wire::{Field, Reply, flag, kind};
@@ -149,14 +149,14 @@ impl Body {
 
 impl Store {
     pub(crate) async fn stat(&self, at: &Locator) -> Result<Metadata> {
-        let target = Target::of(at)?;
+        let target = name::target(at)?;
         let mut lease = self.pool.lend(Use::Short).await?;
         let attrs = content(look(&mut lease, &self.root, &target).await?)?;
         Ok(describe(at.clone(), &attrs, Evidence::Acknowledged))
     }
 
     pub(crate) async fn get(&self, at: &Locator, opts: &GetOptions) -> Result<Fetched> {
-        let target = Target::of(at)?;
+        let target = name::target(at)?;
         let mut lease = self.pool.lend(Use::Read).await?;
         let attrs = content(look(&mut lease, &self.root, &target).await?)?;
         let size =

@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
 use backend_core::{Content, Error, ErrorKind, Result, ResumeToken};
+use backend_folders::Target;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::name::{TEMPS, Target};
+use super::name::TEMPS;
 use super::pool::Use;
 use super::session::Session;
 use super::wire::{Attrs, Field, Reply, What, flag, kind};

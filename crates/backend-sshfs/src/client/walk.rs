@@ -4,29 +4,15 @@
 //! between two pages.
 
 use backend_core::{ContentId, Entry, Evidence, Key, ListOptions, Locator, Result};
+use backend_folders::{LOST, MAX_STEPS, PAGE, Wanted};
 
 use super::look::{Seen, describe, look_at};
-use super::name::is_reserved;
+use super::name::OWN;
 use super::names::Names;
 use super::pool::Use;
 use super::wire::{Attrs, Field, kind};
 use super::{Store, root};
 use crate::error::{Code, failed};
-
-/// Entries that are answered at a time.
-const PAGE: usize = 256;
-/// Names that are passed over at a time, so that a page comes to an end.
-const MAX_STEPS: usize = 4096;
-/// Where file systems keep what they found in no folder; only their owner may look into it, and nothing of ours is there.
-const LOST: &str = "lost+found/";
-
-/// What is wanted of the store.
-#[derive(Debug)]
-struct Wanted {
-    prefix: String,
-    after: Option<String>,
-    shallow: bool,
-}
 
 /// A walk under way.
 #[derive(Debug)]
@@ -47,13 +33,8 @@ struct Level {
 impl Walk {
     /// Begins in the deepest folder that holds everything that is wanted.
     pub(crate) async fn new(store: &Store, opts: &ListOptions) -> Result<Self> {
-        let prefix = opts.prefix.clone().unwrap_or_default();
-        let wanted = Wanted { prefix, after: opts.after.clone(), shallow: opts.shallow };
-        let mut walk = Self { wanted, levels: Vec::new() };
-        let start = walk.wanted.prefix.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-        if !is_possible(&start) {
-            return Ok(walk);
-        }
+        let mut walk = Self { wanted: Wanted::of(opts, OWN), levels: Vec::new() };
+        let Some(start) = walk.wanted.start() else { return Ok(walk) };
         let seen = {
             let mut lease = store.pool.lend(Use::Read).await?;
             look_at(&mut lease, &store.root, start.trim_end_matches('/')).await?
@@ -127,38 +108,9 @@ async fn read(store: &Store, folder: &str, wants: impl Fn(&str) -> bool + Send) 
     }
 }
 
-/// Whether any key can lie in `folder`: text such as `..` or `//` must never reach the server.
-fn is_possible(folder: &str) -> bool {
-    folder.is_empty()
-        || Key::parse(folder.trim_end_matches('/')).is_ok_and(|key| key.as_str().len() + 1 == folder.len())
-}
-
-impl Wanted {
-    /// Whether the file, or anything in the folder (it ends with a slash), may be wanted.
-    fn wants(&self, path: &str) -> bool {
-        let is_folder = path.ends_with('/');
-        let in_prefix = path.starts_with(&self.prefix) || (is_folder && self.prefix.starts_with(path));
-        let is_short = path.len() <= backend_core::MAX_KEY;
-        is_short && in_prefix && !is_reserved(path) && self.is_after(path, is_folder)
-    }
-
-    fn is_after(&self, path: &str, is_folder: bool) -> bool {
-        match &self.after {
-            None => true,
-            Some(after) if is_folder && after.starts_with(path) => !self.stops_at(path),
-            Some(after) => after.as_str() < path,
-        }
-    }
-
-    /// Whether a folder is answered as one line.
-    fn stops_at(&self, folder: &str) -> bool {
-        self.shallow && self.prefix.len() < folder.len() && folder.starts_with(&self.prefix)
-    }
-}
-
 /// Whether anything that a listing would answer lies in `folder`, which ends with a slash.
 async fn holds_content(store: &Store, folder: &str) -> Result<bool> {
-    let all = Wanted { prefix: folder.to_owned(), after: None, shallow: false };
+    let all = Wanted::below(folder, OWN);
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         let wants = |name: &str| all.wants(&format!("{folder}{name}"));

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
@@ -16,6 +16,7 @@ pub(super) struct Proxy {
     server: SocketAddr,
     faults: Mutex<Vec<Fault>>,
     commands: Mutex<Vec<String>>,
+    sent: AtomicU64,
     open: AtomicUsize,
     most: AtomicUsize,
     released: watch::Sender<bool>,
@@ -35,6 +36,7 @@ impl Proxy {
             server,
             faults: Mutex::default(),
             commands: Mutex::default(),
+            sent: AtomicU64::new(0),
             open: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             released: watch::Sender::new(false),
@@ -51,6 +53,10 @@ impl Proxy {
 
     pub(super) fn commands(&self) -> Vec<String> {
         lock(&self.commands).clone()
+    }
+
+    pub(super) fn take_sent(&self) -> u64 {
+        self.sent.swap(0, Ordering::Relaxed)
     }
 
     pub(super) fn most(&self) -> usize {
@@ -155,7 +161,7 @@ impl Proxy {
 
     async fn data(&self, listener: TcpListener, port: u16) -> io::Result<()> {
         let (mut client, _) = listener.accept().await?;
-        let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
+        let mut server = TcpStream::connect((self.server.ip(), port)).await?;
         let forged = self.take(|it| match it {
             Fault::Data(bytes) => Some(bytes.clone()),
             _ => None,
@@ -171,8 +177,7 @@ impl Proxy {
             _ => None,
         });
         let Some(most) = most else {
-            tokio::io::copy_bidirectional(&mut client, &mut server).await?;
-            return Ok(());
+            return self.counted(client, server).await;
         };
         let (mut from_client, mut to_client) = client.split();
         let (mut from_server, mut to_server) = server.split();
@@ -180,6 +185,31 @@ impl Proxy {
             ended = some(&mut from_client, &mut to_server, most) => ended,
             ended = some(&mut from_server, &mut to_client, most) => ended,
         }
+    }
+}
+
+impl Proxy {
+    /// Both directions, each to its end. What comes from the client is counted as it passes: a client that is killed leaves no sum.
+    async fn counted(&self, client: TcpStream, server: TcpStream) -> io::Result<()> {
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = server.into_split();
+        let up = async {
+            let mut some = vec![0; 64 << 10];
+            loop {
+                match from_client.read(&mut some).await? {
+                    0 => return to_server.shutdown().await,
+                    n => {
+                        self.sent.fetch_add(n as u64, Ordering::Relaxed);
+                        to_server.write_all(&some[..n]).await?;
+                    }
+                }
+            }
+        };
+        let down = async {
+            tokio::io::copy(&mut from_server, &mut to_client).await?;
+            to_client.shutdown().await
+        };
+        tokio::try_join!(up, down).map(drop)
     }
 }
 

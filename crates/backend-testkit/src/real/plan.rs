@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::{SECRET, Server, USER, Unready, azure, http, shelf};
+use super::{SECRET, Server, USER, Unready, azure, certificate, http, shelf};
 
 /// moto's own server, but for one thing: what is in memory is changed by one request after the other, once its body is there. Left to its threads, moto
 /// answers 500 to two writers of one key.
@@ -83,6 +83,16 @@ pub(super) fn s3s_fs() -> Result<Plan, Unready> {
     })
 }
 
+pub(super) fn s3s_fs_by_host() -> Result<Plan, Unready> {
+    plan("s3s-fs", |server| {
+        let mut command = program(server)?;
+        let port = server.port().to_string();
+        command.args(["--host", "127.0.0.1", "--port", &port, "--domain", &format!("s3.localhost:{port}")]);
+        command.args(["--access-key", USER, "--secret-key", SECRET]).arg(server.data());
+        Ok(command)
+    })
+}
+
 pub(super) fn moto() -> Result<Plan, Unready> {
     let begun = plan("moto", |server| {
         let mut command = program(server)?;
@@ -100,6 +110,19 @@ pub(super) fn rclone_s3() -> Result<Plan, Unready> {
         Ok(command)
     })?;
     Ok(Plan { bucket: known, ..begun })
+}
+
+pub(super) fn rclone_s3_by_tls() -> Result<Plan, Unready> {
+    let begun = plan("rclone", |server| {
+        certificate::certified(server)?;
+        let mut command = program(server)?;
+        command.args(["serve", "s3", "--addr", &address(server), "--auth-key", &format!("{USER},{SECRET}")]);
+        command.args(["--cert", "cert.pem", "--key", "key.pem", "--force-path-style=false"]);
+        command.arg(server.data()).env("RCLONE_CONFIG", "");
+        Ok(command)
+    })?;
+    let ready = |server: &Server| std::net::TcpStream::connect(("127.0.0.1", server.port())).is_ok();
+    Ok(Plan { bucket: known, ready, ..begun })
 }
 
 /// So many buckets of a suite are there before rclone starts.

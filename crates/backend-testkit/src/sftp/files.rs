@@ -152,9 +152,9 @@ impl Files {
             }
             18 => {
                 let (from, to) = (self.path(rest)?, self.path(rest)?);
-                // A link first: it never replaces, as OpenSSH does it.
+                // A link first: it never replaces. Whoever lost a race takes his link back. Both as OpenSSH does it (sftp-server.c, `process_rename`).
                 fs::hard_link(&from, &to)?;
-                fs::remove_file(from)?;
+                fs::remove_file(from).inspect_err(|_| drop(fs::remove_file(&to)))?;
                 self.named();
                 Ok(ok(()))
             }
