@@ -93,7 +93,9 @@ mod tests {
     fn who_is_told_hears_of_bytes_as_they_move() {
         let (parent, heard) = (Progress::new(), Arc::new(AtomicU64::new(0)));
         let ear = heard.clone();
-        let telling = parent.telling(move |n| drop(ear.fetch_add(n, Ordering::Relaxed)));
+        let telling = parent.telling(move |n| {
+            ear.fetch_add(n, Ordering::Relaxed);
+        });
         telling.child().moved(5);
         assert_eq!((telling.bytes(), parent.bytes(), heard.load(Ordering::Relaxed)), (5, 5, 5));
         parent.moved(1);

@@ -266,7 +266,9 @@ mod tests {
     #[test]
     fn what_can_be_read_again_may_be_written_at_once() {
         let breaker = shut_at(0);
-        (0..STREAK).for_each(|_| drop(breaker.heard(Reads, Some(Unavailable), at(0))));
+        for _ in 0..STREAK {
+            breaker.heard(Reads, Some(Unavailable), at(0));
+        }
         assert!(breaker.admit(Writes, at(2)).is_err());
         breaker.heard(Reads, None, at(2));
         assert!(breaker.admit(Writes, at(2)).is_ok());

@@ -101,10 +101,16 @@ async fn an_end_is_waited_for_and_not_for_ever() {
     running.await.unwrap();
     assert!(seconds(&clock) == 0 && board.chores().get("tidy").is_none_or(|it| it.failures == 0));
 
-    let stubborn = Chore::new("stubborn", Duration::from_secs(1), Holders::Each, |_, _| std::future::pending());
+    let begun = Arc::new(AtomicU64::new(0));
+    let seen = begun.clone();
+    let stubborn = Chore::new("stubborn", Duration::from_secs(1), Holders::Each, move |_, _| {
+        seen.fetch_add(1, Ordering::SeqCst);
+        std::future::pending()
+    });
     let (daemon, _) = crate::bed::daemon(&manager, vec![tidy, stubborn]);
     let stop = Stop::new();
     let running = begin(&daemon, &stop);
+    until("it has begun", || done(&begun) == 1).await;
     stop.stop();
     until("the grace is waited for", || clock.next() == Some(GRACE)).await;
     clock.advance(GRACE);
