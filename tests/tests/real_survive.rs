@@ -17,5 +17,5 @@ fn one_service_is_destroyed_and_one_rots() {
 
 #[test]
 fn the_daemon_is_killed_every_few_seconds() {
-    proof(SIZE, Daemon::Killed(Duration::from_secs(4)));
+    proof(SIZE, Daemon::Killed(Duration::from_millis(1500)));
 }

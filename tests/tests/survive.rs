@@ -293,3 +293,21 @@ fn a_clock_that_jumps_removes_nothing() {
     assert_eq!(Journey::files(&house.it.path("a")).keys().filter(|it| it.starts_with(".ipfs-kit/c")).count(), 0);
     house.check();
 }
+
+#[test]
+fn a_restored_catalog_removes_nothing_before_a_person_has_armed_it() {
+    let it = Journey::new();
+    let store = it.backend("a");
+    std::fs::write(it.path("x"), noise(3, 5000)).unwrap();
+    it.ok(["add", "x"]);
+    it.ok(["pin", "rm", "x"]);
+    let catalog = rusqlite::Connection::open(it.home().join("catalog.db")).unwrap();
+    assert_eq!(catalog.execute("UPDATE meta SET value = '0' WHERE name = 'armed'", []).unwrap(), 1);
+    let objects = || Journey::files(&store).keys().filter(|it| it.starts_with(".ipfs-kit/c")).count();
+    it.ok(["reconcile"]);
+    assert_eq!(objects(), 1);
+    let explained = it.ok(["policy", "explain", "x", "--json"]).json().remove(0);
+    assert!(explained["steps"][0]["why"].as_str().unwrap().contains("--release unarmed"), "{explained}");
+    it.ok(["reconcile", "--release", "unarmed"]);
+    assert_eq!(objects(), 0);
+}

@@ -8,6 +8,7 @@ mod criterion;
 mod files;
 mod ftp;
 mod ipfs;
+mod keep;
 mod large;
 mod machine;
 mod peers;
@@ -104,7 +105,7 @@ fn remove(path: &std::path::Path) -> Result<()> {
 
 type Row = fn(&Stage) -> Result<Vec<Line>>;
 
-const ROWS: [(&str, Row); 14] = [
+const ROWS: [(&str, Row); 16] = [
     ("import", criterion::import),
     ("layers", criterion::layers),
     ("manager", criterion::manager),
@@ -114,6 +115,8 @@ const ROWS: [(&str, Row); 14] = [
     ("get", large::get),
     ("files", files::many),
     ("names", files::names),
+    ("plan", keep::plan),
+    ("scrub", keep::scrub),
     ("start", start::times_and_size),
     ("s3", s3::rows),
     ("ftp", ftp::rows),

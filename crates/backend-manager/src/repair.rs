@@ -7,6 +7,7 @@ mod damage;
 mod source;
 
 use backend_core::{Addressing, Condition, Error, ErrorKind, Evidence, Key, Reads, Result};
+use backend_layers::Side;
 use ipld::Cid;
 use rusqlite::Connection;
 
@@ -105,6 +106,7 @@ impl Repair<'_> {
     async fn run(&self) -> Result<Repaired> {
         let damage = self.damage().await?;
         let source = self.manager.source(self.content, &self.stored, self.member.backend.info()).await?;
+        self.manager.fleet().admit(&self.member, Side::Writes)?;
         let at = self.begin().await?;
         let lease = Leases::one(self.manager.catalog(), &at);
         fault::point("repair-begun");

@@ -50,7 +50,7 @@ fn open(connection: &Value, credentials: Value, learnt: Facts) -> Arc<dyn Backen
 async fn fixture() -> Fixture {
     let (connection, credentials) = (connection(&SSHD), credentials(&SSHD));
     let learnt = open(&connection, credentials.clone(), Value::Null).probe().await.unwrap();
-    assert_eq!(learnt, json!({ "if_absent": true, "usage": true }));
+    assert_eq!(learnt, json!({ "if_absent": true, "mend": true, "usage": true }));
     let leaf = move || open(&connection, credentials.clone(), learnt.clone());
     let same = leaf.clone();
     let stacked = move || stack(same(), &Operational::default(), &Gates::default(), Arc::new(SystemClock));

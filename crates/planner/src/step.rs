@@ -116,7 +116,7 @@ impl fmt::Display for Why {
             Why::UnderWay => "a copy is on its way",
             Why::NotProved => "it is kept until enough other copies are proved",
             Why::Hold => "it is under legal hold",
-            Why::Unarmed => "nothing is removed before the catalog is armed",
+            Why::Unarmed => "nothing is removed before a person has armed the catalog (reconcile --release unarmed)",
         })
     }
 }

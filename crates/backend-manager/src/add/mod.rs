@@ -6,6 +6,7 @@ mod intent;
 mod place;
 mod targets;
 mod tree;
+mod want;
 mod within;
 
 use std::fs::File;

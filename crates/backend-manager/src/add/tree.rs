@@ -8,18 +8,16 @@ use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 use backend_core::{ByteStream, Content, Error, ErrorKind, Key, Open, Progress, Result};
-use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::targets::Targets;
+use super::want::want;
 use super::{AddRequest, Existing, Item, Name, Namer, Place, StopOnDrop, content, kind_of, last_part};
 use crate::catalog::events::Verb;
-use crate::catalog::names;
-use crate::catalog::{ContentNumber, links, pins};
-use crate::desired::{PolicyView, expiry};
+use crate::catalog::{ContentNumber, links};
 use crate::fault;
 use crate::fleet::Member;
-use crate::manager::{Manager, OWNER};
+use crate::manager::Manager;
 use crate::naming::{self, Found, How, Leaves, Tree, Visitor};
 use crate::trouble;
 use crate::views::{ContentKind, Receipt, ReplicaReceipt};
@@ -326,28 +324,4 @@ fn key_under(prefix: &str, path: &Path) -> Result<Key> {
         )
     })?;
     Key::new(format!("{prefix}{text}"))
-}
-
-/// A pin that is there stays as it is, unless this request names a policy.
-fn want(
-    conn: &Connection,
-    root: ContentNumber,
-    policy: &PolicyView,
-    (name, request): (Option<&str>, &AddRequest),
-) -> Result<()> {
-    let (now, owner) = (crate::manager::now(), OWNER.to_owned());
-    let is_live = |pin: &pins::Pin| pin.owner == OWNER && pin.expires_at.is_none_or(|until| now < until);
-    if request.policy.is_some() || !pins::of(conn, root, "", ROWS)?.iter().any(|row| is_live(&row.pin)) {
-        let expires_at = expiry(policy, now);
-        pins::put(conn, &pins::Pin { content: root, owner, policy: policy.number, expires_at }, now)?;
-    }
-    let labels = &request.labels;
-    // Who names no labels takes none away.
-    let is_other = |before: BTreeMap<String, String>| !labels.is_empty() && before != *labels;
-    match name {
-        Some(name) if names::resolve(conn, name)?.is_none_or(|row| row.content != root || is_other(row.labels)) => {
-            names::put(conn, name, root, labels, now).map(drop)
-        }
-        _ => Ok(()),
-    }
 }

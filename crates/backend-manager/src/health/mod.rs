@@ -22,12 +22,12 @@ pub use view::{Drift, HealthView, Level, PowerView, Probing, QuotaView, StateVie
 pub(crate) use watch::Watch;
 
 impl Fleet {
-    /// How reads and writes of a backend stand, for whoever plans. Nothing is asked of the service.
+    /// How reads and writes of a backend stand, for whoever plans. Nothing is asked of the service. Whether it offers reads at all, the planner knows.
     pub(crate) fn serving(&self, member: &Member) -> (Serving, Serving) {
         let (offers, now) = (member.backend.info().offers, member.watch.now());
         let is_used_up = member.meter.left() == Some(0);
         let reads = match member.watch.breaker.circuit(Side::Reads, now).shut() {
-            _ if is_used_up || !offers.get => Serving::Closed,
+            _ if is_used_up => Serving::Closed,
             Some(shut) => serving(Side::Reads, &shut),
             None => Serving::Up,
         };

@@ -10,7 +10,7 @@ use crate::fleet::{Fleet, Member};
 use crate::manager::Manager;
 
 /// Backends that are probed at a time.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 impl Fleet {
     /// Asks a backend how it is. No answer within its time-out is an answer.

@@ -4,9 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use backend_core::{Error, ErrorKind, Health, Power, Result, Scope, Usage};
 use backend_layers::{Lately, Side};
+use futures::{StreamExt, TryStreamExt};
 use planner::Serving;
 
 use super::breaker::Circuit;
+use super::probe::AT_ONCE;
 use crate::catalog::backends;
 use crate::fleet::Member;
 use crate::manager::Manager;
@@ -178,15 +180,19 @@ impl Manager {
         if names.is_empty() {
             members = self.all_members().await?;
         }
-        futures::future::try_join_all(members.iter().map(|member| self.view(member, probing))).await
+        let views = members.into_iter().map(|member| async move { self.view(&member, probing).await });
+        futures::stream::iter(views).buffered(AT_ONCE).try_collect().await
     }
 
     async fn view(&self, member: &Member, probing: Probing) -> Result<HealthView> {
         let probe = match probing {
             Probing::No => None,
-            Probing::Look | Probing::Usage => Some(self.fleet().probe(member).await),
+            Probing::Look | Probing::Usage => {
+                let health = self.fleet().probe(member).await;
+                member.watch.exchange(&member.meter).await?;
+                Some(health)
+            }
         };
-        member.watch.exchange(&member.meter).await?;
         let number = member.number;
         let row = self.catalog().read(move |conn| backends::get(conn, number)).await?;
         let used = row.as_ref().map_or(0, |row| row.used);
@@ -211,11 +217,12 @@ impl Manager {
     }
 
     fn power(&self, member: &Member, side: Side) -> PowerView {
-        let (reads, writes) = self.fleet().serving(member);
+        let ((reads, writes), offers) = (self.fleet().serving(member), member.backend.info().offers);
         let circuit = member.watch.breaker.circuit(side, member.watch.now());
         let shut = circuit.shut();
         let state = match (if side == Side::Reads { reads } else { writes }, circuit) {
             (Serving::Closed, _) => StateView::Closed,
+            _ if side == Side::Reads && !offers.get => StateView::Closed,
             (_, Circuit::HalfOpen(_)) => StateView::HalfOpen,
             (Serving::Down(_), _) => StateView::Down,
             (Serving::Up, _) => StateView::Up,

@@ -88,8 +88,10 @@ impl Watch {
         let (before, latency) = (self.lock().counted, meter.observed().count(Verb::Get).latency);
         let counted = Traffic { sent: meter.sent(), received: meter.received() };
         let more = self.take(counted);
+        // What moved since the last exchange belongs to the month that was then; at its end somebody exchanges.
+        let then = self.lock().month.unwrap_or(month);
         let work = move |conn: &Connection| {
-            note(conn, number, month, more, latency)?;
+            note(conn, number, then, more, latency)?;
             Ok((traffic::get(conn, number, month)?, health::of(conn, number)?))
         };
         let (total, rows) = match self.catalog.write(work).await {
@@ -125,7 +127,8 @@ impl Watch {
     /// As [`Watch::exchange`], for those who cannot wait: bytes alone, and nobody is told how it ends.
     pub(crate) fn post(&self, sent: u64, received: u64) {
         let Some(number) = self.number.get().copied() else { return };
-        let (more, month) = (self.take(Traffic { sent, received }), Month::of(self.now()));
+        let more = self.take(Traffic { sent, received });
+        let month = self.lock().month.unwrap_or(Month::of(self.now()));
         if more == Traffic::default() {
             return;
         }

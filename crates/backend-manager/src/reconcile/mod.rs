@@ -20,7 +20,7 @@ use planner::{Brake, Limits, Planner, Step, Terms};
 
 use crate::catalog::events::Verb;
 use crate::catalog::survey;
-use crate::catalog::{ContentNumber, PAGE_MAX, contents};
+use crate::catalog::{ContentNumber, PAGE_MAX, contents, meta};
 use crate::daemon::Stop;
 use crate::desired::Policies;
 use crate::manager::{Manager, now};
@@ -70,6 +70,8 @@ pub enum Release {
     Removals,
     /// So much of this backend is missing.
     Missing(String),
+    /// The catalog was restored or adopted, and may remove from now on.
+    Unarmed,
 }
 
 impl Default for Reconcile {
@@ -149,6 +151,9 @@ impl Manager {
     pub async fn reconcile(&self, opts: &Reconcile, listener: &Listener) -> Result<Reconciled> {
         let mut result = Reconciled::default();
         if opts.mode == Mode::Act {
+            if opts.release.contains(&Release::Unarmed) {
+                self.catalog().write(meta::arm).await?;
+            }
             self.release_dead().await?;
             self.settle(&mut |done| {
                 listener(done);

@@ -93,7 +93,9 @@ impl Manager {
         for member in members {
             let Some(row) = rows.iter().find(|row| row.number == member.number) else { continue };
             let (mut reads, mut writes) = self.fleet().serving(&member);
-            if let Some(err) = strangers.get(&member.name) {
+            // One whose month is used up cannot show its marker; it is closed, not down.
+            let is_closed = reads == Serving::Closed;
+            if let Some(err) = strangers.get(&member.name).filter(|_| !is_closed) {
                 let since = self.fleet().stranger(&member, err);
                 (reads, writes) = (Serving::Down(since), Serving::Down(since));
             }

@@ -1,6 +1,6 @@
 //! What is wrong with a copy, as far as a cheap look tells: the rest was found when it was read.
 
-use backend_core::{Error, ErrorKind, Mend, Metadata, Result, StatOptions};
+use backend_core::{Addressing, Error, ErrorKind, Mend, Metadata, Result, StatOptions};
 
 use super::Repair;
 use crate::catalog::contents::ContentKind;
@@ -82,7 +82,13 @@ impl Repair<'_> {
             true => Beside::Good,
             false => Beside::Wrong,
         };
-        Ok(damage(extent, beside, read))
+        Ok(match (beside, extent) {
+            // A store of blocks is sent its inner nodes with whatever leaf is sent: the first will do.
+            (Beside::Wrong, Extent::Nothing(_)) if self.member.addressing() == Addressing::Cid => {
+                damage(Extent::Chunks(vec![BadChunk { offset: 0, len: 1 }]), beside, read)
+            }
+            (beside, extent) => damage(extent, beside, read),
+        })
     }
 
     /// What the row lists; where it lists nothing, the copy is read: only its length or its inner nodes were seen to be wrong.

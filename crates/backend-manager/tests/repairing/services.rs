@@ -56,6 +56,13 @@ async fn a_node_is_sent_the_blocks_that_are_wrong() {
     );
     assert!(bed.verify().await.iter().all(|it| it.state == ReplicaState::Present && it.error.is_none()));
     assert_eq!(kubo.pins().len(), 1);
+    // An inner node is no chunk: nothing that is read by ranges shows that it is wrong.
+    assert!(kubo.blocks().corrupt(content.cid()));
+    bed.verify().await;
+    let repaired = bed.repair(&content, "node").await.unwrap();
+    assert_eq!((repaired.before, repaired.state), (ReplicaState::Corrupt, ReplicaState::Present));
+    assert_eq!(repaired.bytes_sent, LEAF, "the inner nodes, and a leaf with them");
+    assert!(bed.verify().await.iter().all(|it| it.state == ReplicaState::Present && it.error.is_none()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

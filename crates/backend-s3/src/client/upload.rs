@@ -252,10 +252,7 @@ impl Upload<'_> {
                 self.checkpoint(parts).await?;
             }
         }
-        match &good {
-            Some(good) => client.check_copies(&token, good, what, parts).await,
-            None => Ok(()),
-        }
+        client.check_copies(&token, good.as_ref(), what, parts).await
     }
 
     /// The whole, composed by the service of its parts. What it answers with 200 may still be an error: the SDK looks.

@@ -115,7 +115,7 @@ pub(crate) struct Reconcile {
     /// Only say what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Let a brake go that you have looked at: removals, or missing:BACKEND
+    /// Let a brake go that you have looked at: removals, missing:BACKEND, or unarmed (for good)
     #[arg(long, value_name = "BRAKE")]
     pub(crate) release: Vec<String>,
     /// After this time the copies on a backend that is down count no longer

@@ -36,9 +36,10 @@ pub(super) async fn reconcile(manager: &Manager, args: args::Reconcile, output: 
 fn released(text: &str) -> Result<Release, Failure> {
     match (text, text.strip_prefix("missing:")) {
         ("removals", _) => Ok(Release::Removals),
+        ("unarmed", _) => Ok(Release::Unarmed),
         (_, Some(name)) if !name.is_empty() => Ok(Release::Missing(name.to_owned())),
         _ => {
-            let text = format!("--release is removals or missing:BACKEND, not {}", output::escape(text));
+            let text = format!("--release is removals, missing:BACKEND or unarmed, not {}", output::escape(text));
             Err(Error::new(ErrorKind::InvalidInput, text).into())
         }
     }
