@@ -15,6 +15,7 @@ mod prefix;
 mod read;
 mod remove;
 mod resume;
+mod secured;
 mod send;
 mod tls;
 mod token;

@@ -12,11 +12,12 @@ use backend_core::{
     AddOptions, Backend, ByteRange, Content, ErrorKind, Evidence, GetOptions, ListOptions, Power, Removal,
     RemoveOptions, StatOptions, Write,
 };
-use backend_testkit::ftp::{Fault, FtpServer};
+use backend_testkit::ftp::{AUTHORITY, Door, Fault, FtpServer};
 use backend_testkit::{Defect, Keeper, LEAF, Watch, lying, random};
 use bytes::Bytes;
 use common::{add, add_kept, anybody, at, bytes_of, kept, names, plain, read};
 use futures::{StreamExt, TryStreamExt};
+use serde_json::json;
 
 async fn started() -> (FtpServer, Arc<dyn Backend>) {
     let server = FtpServer::start().await.unwrap();
@@ -328,5 +329,21 @@ async fn implicit_tls_knocks_once() {
     tokio::select! {
         () = health => {}
         () = knocks => panic!("it knocked twice"),
+    }
+}
+
+/// A task's turn may end in the middle of a command: what TLS then keeps must be sent all the same, or both sides wait for ever.
+#[tokio::test]
+async fn a_command_is_sent_whatever_is_left_of_a_turn() {
+    let server = FtpServer::behind(Door::Implicit).await.unwrap();
+    let store = anybody(
+        json!({ "host": "127.0.0.1", "port": server.port(), "tls": "implicit", "ca_certificates": [AUTHORITY] }),
+    );
+    for spent in 0..256 {
+        for _ in 0..spent {
+            tokio::task::consume_budget().await;
+        }
+        let health = tokio::time::timeout(std::time::Duration::from_secs(20), store.health()).await;
+        assert_eq!(health.unwrap().reads, Power::Works, "{spent}");
     }
 }

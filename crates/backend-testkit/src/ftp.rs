@@ -2,6 +2,7 @@
 //!
 //! libunftp is somebody else's reading of RFC 959 and RFC 3659; only the faults are ours.
 
+mod door;
 mod proxy;
 
 use std::io;
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use unftp_sbe_fs::Filesystem;
 
+pub use door::{AUTHORITY, Door};
 use proxy::Proxy;
 
 /// What goes wrong. Each fault happens as often as it was armed.
@@ -49,9 +51,13 @@ impl FtpProxy {
     /// # Errors
     /// If there is no port for it.
     pub async fn before(port: u16) -> io::Result<Self> {
+        Self::with(port, Door::Plain).await
+    }
+
+    async fn with(port: u16, door: Door) -> io::Result<Self> {
         let outer = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = outer.local_addr()?;
-        let proxy = Arc::new(Proxy::new(SocketAddr::from(([127, 0, 0, 1], port))));
+        let proxy = Arc::new(Proxy::new(SocketAddr::from(([127, 0, 0, 1], port)), door)?);
         let forwarding = proxy.clone();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = outer.accept().await {
@@ -92,9 +98,17 @@ impl FtpServer {
     /// # Errors
     /// If there is no folder or no port for it.
     pub async fn start() -> io::Result<Self> {
+        Self::behind(Door::Plain).await
+    }
+
+    /// Starts one that is entered by this door. Faults of what lies between them stay possible: it is the proxy that speaks TLS.
+    ///
+    /// # Errors
+    /// As [`FtpServer::start`].
+    pub async fn behind(door: Door) -> io::Result<Self> {
         let folder = TempDir::new()?;
         let inner = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let front = FtpProxy::before(inner.local_addr()?.port()).await?;
+        let front = FtpProxy::with(inner.local_addr()?.port(), door).await?;
         let path = folder.path().to_path_buf();
         let task = tokio::spawn(served(inner, path));
         Ok(Self { folder, front, task })

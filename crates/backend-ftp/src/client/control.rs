@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use backend_core::{Error, ErrorKind, Result};
 use suppaftp::FtpError;
-use suppaftp::tokio::AsyncRustlsFtpStream;
 
 use super::facts::{self, Facts, Kind};
+use super::secured::FtpStream;
 use crate::error::{Reply, failed, input, strange};
 
 /// Files larger than this are no files.
@@ -64,7 +64,7 @@ pub(crate) enum Seen {
 
 /// A connection that is logged in. Whoever drops it in the middle of something ends it.
 pub(crate) struct Control {
-    pub(super) ftp: AsyncRustlsFtpStream,
+    pub(super) ftp: FtpStream,
     pub(crate) features: Features,
     pub(crate) root: String,
     pub(crate) is_secure: bool,
@@ -79,7 +79,7 @@ impl fmt::Debug for Control {
 }
 
 impl Control {
-    pub(crate) fn new(ftp: AsyncRustlsFtpStream, is_secure: bool, is_extended: bool) -> Self {
+    pub(crate) fn new(ftp: FtpStream, is_secure: bool, is_extended: bool) -> Self {
         Self { ftp, features: Features::default(), root: String::new(), is_secure, is_extended }
     }
 

@@ -2,15 +2,16 @@
 
 use backend_core::{Error, Result};
 use bytes::{Bytes, BytesMut};
-use suppaftp::tokio::{AsyncRustlsStream, TransferStream};
+use suppaftp::tokio::TransferStream;
 use suppaftp::{FtpError, Mode, Status};
 use tokio::io::AsyncReadExt;
 
 use super::control::Control;
+use super::secured::Secured;
 use crate::error::{Reply, broken, failed, strange};
 
 /// A transfer under way.
-pub(crate) type Transfer = TransferStream<AsyncRustlsStream>;
+pub(crate) type Transfer = TransferStream<Secured>;
 
 /// Bytes that are read at a time.
 const FRAME: usize = 256 << 10;

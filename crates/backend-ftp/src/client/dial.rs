@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use backend_core::{Clock, Error, ErrorKind, Result};
 use futures::future::{Either, select};
-use suppaftp::tokio::AsyncRustlsFtpStream;
 use suppaftp::types::FileType;
 use suppaftp::{FtpError, Mode};
 use tokio::net::TcpStream;
 
 use super::control::{Control, Features};
+use super::secured::FtpStream;
 use super::tls::{Age, Trust};
 use crate::config::{Connection, Credentials, Tls};
 use crate::error::{Reply, at_the_door, broken, failed, no_root, strange, wants_newer};
@@ -73,7 +73,7 @@ impl Dialer {
         Ok(control)
     }
 
-    async fn greeted(&self) -> Result<AsyncRustlsFtpStream> {
+    async fn greeted(&self) -> Result<FtpStream> {
         let age = self.trust.age();
         let greeted = match self.knock(age).await? {
             // The server has refused nothing but the version, and is asked for the other one.
@@ -83,13 +83,13 @@ impl Dialer {
         greeted.map_err(|err| at_the_door("talk to the server", err))
     }
 
-    async fn knock(&self, age: Age) -> Result<std::result::Result<AsyncRustlsFtpStream, FtpError>> {
+    async fn knock(&self, age: Age) -> Result<std::result::Result<FtpStream, FtpError>> {
         let host = self.connection.host.as_str();
         let address = (host, self.connection.port());
         let prompt = |err| broken("set up the connection", err);
         if self.connection.tls == Tls::Implicit {
             // The library connects by itself here: one connection of ours beside it would be one too many where servers count them.
-            let secure = AsyncRustlsFtpStream::connect_secure_implicit(address, self.trust.connector(age), host).await;
+            let secure = FtpStream::connect_secure_implicit(address, self.trust.connector(age), host).await;
             if let Ok(secure) = &secure {
                 secure.get_ref().await.set_nodelay(true).map_err(prompt)?;
             }
@@ -97,7 +97,7 @@ impl Dialer {
         }
         let tcp = TcpStream::connect(address).await.map_err(|err| broken("reach the server", err))?;
         tcp.set_nodelay(true).map_err(prompt)?;
-        let plain = AsyncRustlsFtpStream::connect_with_stream(tcp).await;
+        let plain = FtpStream::connect_with_stream(tcp).await;
         Ok(match (plain, self.connection.tls) {
             (Ok(plain), Tls::Explicit) => plain.into_secure(self.trust.connector(age), host).await,
             (plain, _) => plain,

@@ -17,8 +17,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
-use suppaftp::tokio::AsyncRustlsConnector;
 use suppaftp::tokio_rustls::TlsConnector;
+
+use super::secured::Connector;
 
 /// Sessions that are remembered for one server.
 const MAX_SESSIONS: usize = 16;
@@ -75,13 +76,13 @@ impl Trust {
     }
 
     /// For one control connection, and its data connections.
-    pub(crate) fn connector(&self, age: Age) -> AsyncRustlsConnector {
+    pub(crate) fn connector(&self, age: Age) -> Connector {
         let mut config = match age {
             Age::Resumable => ClientConfig::clone(&self.resumable),
             Age::Newer => ClientConfig::clone(&self.newer),
         };
         config.resumption = Resumption::in_memory_sessions(MAX_SESSIONS);
-        AsyncRustlsConnector::from(TlsConnector::from(Arc::new(config)))
+        Connector(TlsConnector::from(Arc::new(config)))
     }
 }
 

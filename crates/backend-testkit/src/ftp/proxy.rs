@@ -10,10 +10,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::Fault;
+use super::door::{Door, Lock, Stream};
 
 #[derive(Debug)]
 pub(super) struct Proxy {
     server: SocketAddr,
+    door: Door,
+    lock: Option<Lock>,
     faults: Mutex<Vec<Fault>>,
     commands: Mutex<Vec<String>>,
     sent: AtomicU64,
@@ -31,16 +34,18 @@ fn verb(line: &str) -> String {
 }
 
 impl Proxy {
-    pub(super) fn new(server: SocketAddr) -> Self {
-        Self {
+    pub(super) fn new(server: SocketAddr, door: Door) -> io::Result<Self> {
+        Ok(Self {
             server,
+            door,
+            lock: Lock::of(door)?,
             faults: Mutex::default(),
             commands: Mutex::default(),
             sent: AtomicU64::new(0),
             open: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             released: watch::Sender::new(false),
-        }
+        })
     }
 
     pub(super) fn arm(&self, fault: Fault) {
@@ -81,7 +86,12 @@ impl Proxy {
         let server = TcpStream::connect(self.server).await?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
-        let (client_read, mut to_client) = client.into_split();
+        let mut client: Box<dyn Stream> = Box::new(client);
+        if let (Door::Implicit, Some(lock)) = (self.door, &self.lock) {
+            client = lock.open(client).await?;
+        }
+        let mut is_open = self.door == Door::Plain || self.door == Door::Implicit;
+        let (client_read, mut to_client) = tokio::io::split(client);
         let (server_read, mut to_server) = server.into_split();
         let (mut from_client, mut from_server) = (BufReader::new(client_read), BufReader::new(server_read));
         let (mut asked, mut answered) = (String::new(), String::new());
@@ -96,6 +106,19 @@ impl Proxy {
                     let line = std::mem::take(&mut asked);
                     last = verb(&line);
                     self.note(&line);
+                    if !is_open && last == "AUTH" {
+                        to_client.write_all(b"234 Begin\r\n").await?;
+                        // Whoever is well behaved has sent nothing behind it yet.
+                        let plain = from_client.into_inner().unsplit(to_client);
+                        let Some(lock) = &self.lock else { return Ok(()) };
+                        let (read, write) = tokio::io::split(lock.open(plain).await?);
+                        (from_client, to_client, is_open) = (BufReader::new(read), write, true);
+                        continue;
+                    }
+                    if let Some(answer) = self.at_the_door(is_open, &last) {
+                        to_client.write_all(answer).await?;
+                        continue;
+                    }
                     if self.take(|it| matches!(it, Fault::HangUp(on) if *on == last).then_some(())).is_some() {
                         return Ok(());
                     }
@@ -124,6 +147,15 @@ impl Proxy {
                     to_client.write_all(line.as_bytes()).await?;
                 }
             }
+        }
+    }
+
+    /// What the server behind is not asked: it knows nothing of TLS.
+    fn at_the_door(&self, is_open: bool, verb: &str) -> Option<&'static [u8]> {
+        match verb {
+            "PBSZ" | "PROT" if self.lock.is_some() => Some(b"200 So it is\r\n"),
+            _ if !is_open => Some(b"530 Only by TLS\r\n"),
+            _ => None,
         }
     }
 
@@ -160,7 +192,11 @@ impl Proxy {
     }
 
     async fn data(&self, listener: TcpListener, port: u16) -> io::Result<()> {
-        let (mut client, _) = listener.accept().await?;
+        let (client, _) = listener.accept().await?;
+        let mut client: Box<dyn Stream> = match &self.lock {
+            Some(lock) => lock.resumed(client).await?,
+            None => Box::new(client),
+        };
         let mut server = TcpStream::connect((self.server.ip(), port)).await?;
         let forged = self.take(|it| match it {
             Fault::Data(bytes) => Some(bytes.clone()),
@@ -179,7 +215,7 @@ impl Proxy {
         let Some(most) = most else {
             return self.counted(client, server).await;
         };
-        let (mut from_client, mut to_client) = client.split();
+        let (mut from_client, mut to_client) = tokio::io::split(client);
         let (mut from_server, mut to_server) = server.split();
         tokio::select! {
             ended = some(&mut from_client, &mut to_server, most) => ended,
@@ -190,8 +226,8 @@ impl Proxy {
 
 impl Proxy {
     /// Both directions, each to its end. What comes from the client is counted as it passes: a client that is killed leaves no sum.
-    async fn counted(&self, client: TcpStream, server: TcpStream) -> io::Result<()> {
-        let (mut from_client, mut to_client) = client.into_split();
+    async fn counted(&self, client: Box<dyn Stream>, server: TcpStream) -> io::Result<()> {
+        let (mut from_client, mut to_client) = tokio::io::split(client);
         let (mut from_server, mut to_server) = server.into_split();
         let up = async {
             let mut some = vec![0; 64 << 10];

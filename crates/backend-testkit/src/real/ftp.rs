@@ -51,7 +51,7 @@ require_ssl_reuse=YES
 ssl_ciphers=HIGH
 ";
 
-/// Unencrypted only: by TLS it stopped answering in CI, to everybody, and no load here has shown why. Each session has a thread with a loop of its own. With one
+/// Unencrypted: TLS is judged by the others. Each session has a thread with a loop of its own. With one
 /// loop for all, an event of a descriptor that was just closed can reach whoever was given its number next: an upload then ended with 226 and no bytes (our
 /// look at the size found it), or a command was never answered, once in some ten thousand.
 const PYFTPDLIB: &str = r#"
