@@ -166,6 +166,11 @@ fn two_stores_fail_in_one_read_and_it_is_right() {
     let receipt = it.ok(["add", "big", "--to", "s3,disk", "--json"]).json().remove(0);
     assert_eq!(receipt["partial"], false, "{receipt}");
     let cid = receipt["cid"].as_str().unwrap();
+    // As if S3 had answered at once for long, and the disk not.
+    let catalog = rusqlite::Connection::open(it.home().join("catalog.db")).unwrap();
+    let latency = "INSERT INTO health (backend_id, power, latency_us) SELECT id, 0, CASE name WHEN 's3' THEN 1000 ELSE 1000000 END FROM backends
+        WHERE TRUE ON CONFLICT (backend_id, power) DO UPDATE SET latency_us = excluded.latency_us";
+    assert_eq!(catalog.execute(latency, []).unwrap(), 2);
     // S3 is read first and breaks off within the third chunk; the disk goes on there, and is wrong in the fourth.
     bed.server.fault(When::next(Operation::GetObject).key(key_of(cid)), Fault::CutBodyAt(2 * MIB as u64 + 1000));
     flip(&stored(&disk, cid), 3 * MIB + 5);

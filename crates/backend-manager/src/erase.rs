@@ -223,10 +223,11 @@ async fn erase(member: &Member, named: &Named, row: &ReplicaRow, twin: Twin) -> 
         true => erase_key(member, &at, row.etag.as_deref()).await?,
         false => member.backend.remove(&at, &RemoveOptions::default()).await?,
     };
-    if twin == Twin::None && (row.sidecar == Sidecar::Present || (is_key && kind == ContentKind::File)) {
-        if let Some(sidecar) = sidecar {
-            member.backend.remove(&sidecar, &RemoveOptions::default()).await?;
-        }
+    if twin == Twin::None
+        && (row.sidecar == Sidecar::Present || (is_key && kind == ContentKind::File))
+        && let Some(sidecar) = sidecar
+    {
+        member.backend.remove(&sidecar, &RemoveOptions::default()).await?;
     }
     Ok(removal)
 }

@@ -1,5 +1,4 @@
 //! What is logged when a backend's state changes. A file of its own: who collects what is logged must be alone in the process.
-#![expect(clippy::unwrap_used, reason = "a step that cannot be taken fails its test")]
 
 use std::sync::Arc;
 use std::time::Duration;

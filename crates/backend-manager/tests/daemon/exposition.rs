@@ -45,11 +45,11 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, Family>, String> {
     Ok(families)
 }
 
+type Labels = Vec<(String, String)>;
+
 fn belongs(name: &str, family: &str, kind: &str) -> bool {
-    match (name.strip_prefix(family), kind) {
-        (Some("_bucket" | "_sum" | "_count"), "histogram") | (Some(""), "counter" | "gauge") => true,
-        _ => false,
-    }
+    let ending = (name.strip_prefix(family), kind);
+    matches!(ending, (Some("_bucket" | "_sum" | "_count"), "histogram") | (Some(""), "counter" | "gauge"))
 }
 
 fn is_name(text: &str) -> bool {
@@ -102,7 +102,7 @@ fn labels(mut rest: &str) -> Option<(Vec<(String, String)>, &str)> {
 
 /// Buckets only grow, the last is infinite and as large as the count.
 fn histogram(name: &str, family: &Family) -> Result<(), String> {
-    let mut series: BTreeMap<Vec<(String, String)>, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut series: BTreeMap<Labels, Vec<(f64, f64)>> = BTreeMap::new();
     for ((sample, labels), value) in &family.samples {
         if sample.ends_with("_bucket") {
             let le = labels.iter().find(|(key, _)| key == "le").and_then(|(_, it)| it.parse().ok());

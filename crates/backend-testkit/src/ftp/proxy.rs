@@ -33,6 +33,12 @@ fn verb(line: &str) -> String {
     line.split([' ', '\r', '\n']).next().unwrap_or_default().to_ascii_uppercase()
 }
 
+/// What a test wants to become of a command.
+enum Planned {
+    HangUp,
+    Refuse(String),
+}
+
 impl Proxy {
     pub(super) fn new(server: SocketAddr, door: Door) -> io::Result<Self> {
         Ok(Self {
@@ -119,15 +125,9 @@ impl Proxy {
                         to_client.write_all(answer).await?;
                         continue;
                     }
-                    if self.take(|it| matches!(it, Fault::HangUp(on) if *on == last).then_some(())).is_some() {
-                        return Ok(());
-                    }
-                    let refusal = self.take(|it| match it {
-                        Fault::Refuse(on, line) if *on == last => Some(line.clone()),
-                        _ => None,
-                    });
-                    match refusal {
-                        Some(line) => to_client.write_all(format!("{line}\r\n").as_bytes()).await?,
+                    match self.planned(&last) {
+                        Some(Planned::HangUp) => return Ok(()),
+                        Some(Planned::Refuse(line)) => to_client.write_all(format!("{line}\r\n").as_bytes()).await?,
                         None => to_server.write_all(line.as_bytes()).await?,
                     }
                 }
@@ -148,6 +148,15 @@ impl Proxy {
                 }
             }
         }
+    }
+
+    /// What becomes of a command that the server behind is not told.
+    fn planned(&self, verb: &str) -> Option<Planned> {
+        self.take(|it| match it {
+            Fault::HangUp(on) if *on == verb => Some(Planned::HangUp),
+            Fault::Refuse(on, line) if *on == verb => Some(Planned::Refuse(line.clone())),
+            _ => None,
+        })
     }
 
     /// What the server behind is not asked: it knows nothing of TLS.
