@@ -1,6 +1,7 @@
 //! Everything that planning needs of many contents at once: a page of them with their copies and wishes, read by ranges of numbers and not one by one.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use backend_core::{Evidence, Result};
 use rusqlite::{Connection, Row};
@@ -8,6 +9,7 @@ use rusqlite::{Connection, Row};
 use super::columns::{BackendNumber, Code, ContentNumber, PolicyNumber, Size};
 use super::process::Worker;
 use super::replicas::ReplicaState;
+use super::sql::PAGE_MAX;
 use super::{Timestamp, sql};
 
 /// Rows of a content beyond these are not looked at: content with so many copies is in no need.
@@ -62,16 +64,25 @@ pub struct SurveyedCopy {
     pub origin: ReplicaState,
 }
 
-/// The next contents by number, at most `limit` and [`PAGE_MAX`](super::PAGE_MAX); an empty page is the end.
+/// The highest number that a content has; 0 where there is none.
 ///
 /// # Errors
 /// What the catalog answers.
-pub fn page(conn: &Connection, after: Option<ContentNumber>, limit: usize) -> Result<Vec<Surveyed>> {
-    let from = after.map_or(i64::MIN, ContentNumber::get);
-    let text = "SELECT id, size, created_at FROM contents WHERE ?1 < id ORDER BY id LIMIT ?2";
-    let mut page = sql::many(conn, text, (from, sql::limit(limit)), content)?;
-    let Some(to) = page.last().map(|it| it.number.get()) else { return Ok(page) };
-    fill(conn, &mut page, (from, to))?;
+pub fn last(conn: &Connection) -> Result<i64> {
+    sql::only(conn, "SELECT COALESCE(MAX(id), 0) FROM contents", (), |row| row.get(0))
+}
+
+/// The contents whose numbers are above `from`, and at most [`PAGE_MAX`](super::PAGE_MAX) above it. Several of these may be read at once.
+///
+/// # Errors
+/// What the catalog answers.
+pub fn page(conn: &Connection, from: i64) -> Result<Vec<Surveyed>> {
+    let range = (from, from.saturating_add(sql::limit(PAGE_MAX)));
+    let text = "SELECT id, size, created_at FROM contents WHERE ?1 < id AND id <= ?2 ORDER BY id";
+    let mut page = sql::many(conn, text, range, content)?;
+    if !page.is_empty() {
+        fill(conn, &mut page, range)?;
+    }
     Ok(page)
 }
 
@@ -107,27 +118,54 @@ fn fill(conn: &Connection, page: &mut [Surveyed], range: (i64, i64)) -> Result<(
         }
         Ok(())
     })?;
-    let text = "SELECT content_id, policy_id, expires_at, owner >= 'adding:' AND owner < 'adding;' FROM pins
-        WHERE ?1 < content_id AND content_id <= ?2 ORDER BY content_id";
+    let text =
+        format!("SELECT content_id, {WISH} FROM pins WHERE ?1 < content_id AND content_id <= ?2 ORDER BY content_id");
     let mut wishes: BTreeMap<ContentNumber, Vec<SurveyedWish>> = BTreeMap::new();
-    let mut note = |row: &Row<'_>| {
-        let wish = SurveyedWish { policy: row.get(1)?, until: row.get(2)?, is_being_added: row.get(3)? };
-        let all = wishes.entry(row.get(0)?).or_default();
-        if !all.contains(&wish) {
-            all.push(wish);
-        }
+    each(conn, &text, range, |row| {
+        wishes.entry(row.get(0)?).or_default().push(wish(row)?);
         Ok(())
-    };
-    each(conn, text, range, &mut note)?;
-    let text = "WITH RECURSIVE up (child, id) AS (
-            SELECT child_id, parent_id FROM links WHERE ?1 < child_id AND child_id <= ?2
-            UNION SELECT up.child, l.parent_id FROM links l JOIN up ON l.child_id = up.id)
-        SELECT up.child, p.policy_id, p.expires_at, p.owner >= 'adding:' AND p.owner < 'adding;' FROM up JOIN pins p ON p.content_id = up.id";
-    each(conn, text, range, &mut note)?;
+    })?;
+    inherit(conn, range, &mut wishes)?;
     for it in page {
         it.wishes = wishes.remove(&it.number).unwrap_or_default();
     }
     Ok(())
+}
+
+/// What is wanted of the folders that a content is in, at whatever height. They are few and looked up one by one: joined, SQLite would walk all pins for each page.
+fn inherit(
+    conn: &Connection,
+    range: (i64, i64),
+    wishes: &mut BTreeMap<ContentNumber, Vec<SurveyedWish>>,
+) -> Result<()> {
+    let text = "WITH RECURSIVE up (child, id) AS (
+            SELECT child_id, parent_id FROM links WHERE ?1 < child_id AND child_id <= ?2
+            UNION SELECT up.child, l.parent_id FROM links l JOIN up ON l.child_id = up.id)
+        SELECT child, id FROM up";
+    let mut above: Vec<(ContentNumber, ContentNumber)> = Vec::new();
+    each(conn, text, range, |row| {
+        above.push((row.get(0)?, row.get(1)?));
+        Ok(())
+    })?;
+    let mut known: HashMap<ContentNumber, Vec<SurveyedWish>> = HashMap::new();
+    let of_one = format!("SELECT content_id, {WISH} FROM pins WHERE content_id = ?1 LIMIT ?2");
+    for (child, folder) in above {
+        let of_folder = match known.entry(folder) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(sql::many(conn, &of_one, (folder, sql::limit(PAGE_MAX)), wish)?),
+        };
+        let all = wishes.entry(child).or_default();
+        let more: Vec<SurveyedWish> = of_folder.iter().copied().filter(|wish| !all.contains(wish)).collect();
+        all.extend(more);
+    }
+    Ok(())
+}
+
+/// Three columns, which [`wish`] reads from the second on.
+const WISH: &str = "policy_id, expires_at, owner >= 'adding:' AND owner < 'adding;'";
+
+fn wish(row: &Row<'_>) -> rusqlite::Result<SurveyedWish> {
+    Ok(SurveyedWish { policy: row.get(1)?, until: row.get(2)?, is_being_added: row.get(3)? })
 }
 
 fn copy(row: &Row<'_>) -> rusqlite::Result<SurveyedCopy> {

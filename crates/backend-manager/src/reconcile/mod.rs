@@ -14,12 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend_core::Result;
+use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use ipld::Cid;
 use planner::{Brake, Limits, Planner, Step, Terms};
 
 use crate::catalog::events::Verb;
-use crate::catalog::survey;
+use crate::catalog::survey::{self, Surveyed};
 use crate::catalog::{ContentNumber, PAGE_MAX, contents, meta};
 use crate::daemon::Stop;
 use crate::desired::Policies;
@@ -36,6 +37,8 @@ pub(crate) use state::{Case, Cases, compiled};
 
 /// Contents that are worked on at a time.
 const AT_A_TIME: usize = 32;
+/// Pages that are read at a time: the catalog's readers are few, and others want them too.
+const READERS: usize = 2;
 /// Contents of a rehearsal of which the steps are told; the others are counted.
 const TOLD: usize = 10_000;
 
@@ -198,11 +201,10 @@ impl Manager {
     /// Plans everything and answers what is to be worked on; nothing is done yet.
     async fn survey(&self, round: &Round, opts: &Reconcile, result: &mut Reconciled) -> Result<Vec<ContentNumber>> {
         let (mut planner, mut cases) = (round.planner(), round.cases(self));
-        let (mut after, mut to_do) = (None, Vec::new());
-        loop {
-            let page = self.catalog().read(move |conn| survey::page(conn, after, PAGE_MAX)).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.number);
+        let mut to_do = Vec::new();
+        let mut pages = self.surveyed().await?;
+        while let Some(page) = pages.next().await {
+            let page = page?;
             let mut told = Vec::new();
             for surveyed in page {
                 let Some(case) = cases.case(surveyed) else {
@@ -226,6 +228,18 @@ impl Manager {
         let brakes = planner.totals().brakes(&opts.limits);
         result.brakes = brakes.iter().filter_map(|it| braked(it, &round.places, &opts.release)).collect();
         Ok(to_do)
+    }
+
+    /// Everything in order, page by page; the next ones are read while one is planned.
+    async fn surveyed(&self) -> Result<BoxStream<'static, Result<Vec<Surveyed>>>> {
+        let last = self.catalog().read(survey::last).await?;
+        let catalog = self.catalog().clone();
+        let starts = (0..last).step_by(PAGE_MAX);
+        let pages = futures::stream::iter(starts).map(move |from| {
+            let catalog = catalog.clone();
+            async move { catalog.read(move |conn| survey::page(conn, from)).await }.boxed()
+        });
+        Ok(pages.buffered(READERS).boxed())
     }
 
     async fn with_names(&self, told: Vec<(ContentNumber, Vec<PlannedStep>)>) -> Result<Vec<(Cid, Vec<PlannedStep>)>> {
