@@ -1,9 +1,10 @@
 //! Journeys with the real program, a real Kubo and a real S3 server, which `cargo xtask services` builds: what fakes cannot vouch for.
 
-#![expect(clippy::unwrap_used, reason = "a step of a journey that cannot be taken, fails it")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a step of a journey that cannot be taken, fails it")]
 
 mod broken;
 mod left;
+mod survival;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -258,4 +259,18 @@ fn an_archive_goes_through_us_from_node_to_node() {
     assert!(pins(&there).contains(&cid));
     assert!(ipfs(&there, &["dag", "export", "--progress=false", &cid]) == car);
     assert!(exported(&it, "photos") == car);
+}
+
+/// As large as CI has time for; `real_large` does it with ten thousand files.
+const SURVIVING: survival::Size =
+    survival::Size { small: 360, middle: 36, large: 4, large_bytes: 16 << 20, patience: Duration::from_secs(240) };
+
+#[test]
+fn one_service_is_destroyed_and_one_rots() {
+    survival::proof(SURVIVING, survival::Daemon::LeftAlone);
+}
+
+#[test]
+fn the_daemon_is_killed_every_few_seconds() {
+    survival::proof(SURVIVING, survival::Daemon::Killed(Duration::from_millis(1500)));
 }
