@@ -104,6 +104,9 @@ impl Manager {
         if let Some(err) = receipt.error {
             return Err(err);
         }
+        if receipt.state.is_none() {
+            return Err(Error::new(ErrorKind::Unavailable, "another process has taken it over"));
+        }
         let done = Done { state: receipt.state, evidence: receipt.evidence, bytes: progress.bytes(), ..done };
         if !read_back {
             return Ok(done);

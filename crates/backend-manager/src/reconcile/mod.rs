@@ -17,7 +17,7 @@ use backend_core::Result;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use ipld::Cid;
-use planner::{Brake, Limits, Planner, Step, Terms};
+use planner::{Brake, Limits, Planner, Standing, Step, Terms};
 
 use crate::catalog::events::Verb;
 use crate::catalog::survey::{self, Surveyed};
@@ -98,6 +98,8 @@ pub struct Reconciled {
     pub planned: Vec<(Cid, Vec<PlannedStep>)>,
     /// Contents for which something is to be done.
     pub to_do: u64,
+    /// Contents that stay less safe than they should be, whatever is done now.
+    pub unmet: u64,
     /// Why nothing was done: the plan is too large to be believed.
     pub brakes: Vec<Braked>,
     /// Acts that came to something.
@@ -213,7 +215,11 @@ impl Manager {
                 };
                 let outcome = planner.plan(&case.content());
                 *result.standing.entry(Safety::from(outcome.standing).as_str()).or_default() += 1;
-                if outcome.steps.iter().any(Step::is_act) {
+                let is_act = outcome.steps.iter().any(Step::is_act);
+                let is_unmet = !is_act || outcome.steps.iter().any(|step| matches!(step, Step::Unsatisfiable(_)));
+                let is_well = matches!(outcome.standing, Standing::Safe | Standing::Unwanted);
+                result.unmet += u64::from(is_unmet && !is_well);
+                if is_act {
                     to_do.push(case.number);
                 }
                 let is_told = opts.mode == Mode::Rehearse && !outcome.steps.is_empty();

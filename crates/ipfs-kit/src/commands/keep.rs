@@ -69,7 +69,6 @@ fn show(result: &Reconciled, opts: &Reconcile, output: &Output) -> Result<Exit, 
             ))?,
         }
     }
-    let unmet: u64 = ["short", "lost", "unsatisfiable"].iter().filter_map(|it| result.standing.get(it)).sum();
     match output.json {
         true => output.json(&json!({
             "standing": result.standing, "being_added": result.being_added, "to_do": result.to_do,
@@ -89,12 +88,8 @@ fn show(result: &Reconciled, opts: &Reconcile, output: &Output) -> Result<Exit, 
             }
         }
     }
-    Ok(match (result.brakes.is_empty(), result.failed, unmet) {
-        (false, ..) => Exit::Partial,
-        (true, 0, 0) => Exit::Ok,
-        (true, 0, _) if opts.mode == Mode::Rehearse || result.to_do != 0 => Exit::Ok,
-        _ => Exit::Partial,
-    })
+    let is_well = result.failed == 0 && (result.unmet == 0 || opts.mode == Mode::Rehearse);
+    Ok(if result.brakes.is_empty() && is_well { Exit::Ok } else { Exit::Partial })
 }
 
 pub(super) async fn scrub(manager: &Manager, args: args::Scrub, output: &Output) -> Outcome {
