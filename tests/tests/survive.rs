@@ -311,3 +311,21 @@ fn a_restored_catalog_removes_nothing_before_a_person_has_armed_it() {
     it.ok(["reconcile", "--release", "unarmed"]);
     assert_eq!(objects(), 0);
 }
+
+#[test]
+fn what_is_lost_is_told_also_when_something_else_was_mended() {
+    let it = Journey::new();
+    let stores = [it.backend("a"), it.backend("b")];
+    it.ok(["policy", "set", "default", "--replicas", "2"]);
+    let add = |name: &str| {
+        std::fs::write(it.path(name), noise(name.len() as u64, 5000 + name.len())).unwrap();
+        it.ok(["add", name, "--json"]).json()[0]["cid"].as_str().unwrap().to_owned()
+    };
+    let (lost, short) = (add("lost"), add("short"));
+    stores.iter().for_each(|store| std::fs::remove_file(stored(store, &lost)).unwrap());
+    std::fs::remove_file(stored(&stores[1], &short)).unwrap();
+    it.run(["scrub", "--older-than", "0s"]);
+    let first = it.run(["reconcile", "--json"]);
+    assert_eq!((first.code, &first.json().last().unwrap()["done"]), (Some(7), &1.into()), "{first:?}");
+    assert_eq!(it.run(["reconcile"]).code, Some(7));
+}
