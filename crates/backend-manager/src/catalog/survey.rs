@@ -72,7 +72,7 @@ pub fn last(conn: &Connection) -> Result<i64> {
     sql::only(conn, "SELECT COALESCE(MAX(id), 0) FROM contents", (), |row| row.get(0))
 }
 
-/// The contents whose numbers are above `from`, and at most [`PAGE_MAX`](super::PAGE_MAX) above it. Several of these may be read at once.
+/// The contents whose numbers are above `from`, and at most [`PAGE_MAX`] above it. Several of these may be read at once.
 ///
 /// # Errors
 /// What the catalog answers.
