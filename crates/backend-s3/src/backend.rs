@@ -50,6 +50,9 @@ impl S3 {
             return Err(refused(format!("the key is longer than {} bytes", self.info.limits.max_key)));
         }
         let key = self.client.key(key.as_str());
+        if self.client.learnt.backslash && key.contains('\\') {
+            return Err(refused("this service takes a backslash for a slash, or not at all"));
+        }
         match self.client.learnt.max_segment {
             Some(most) if key.split('/').any(|segment| most < segment.len()) => {
                 Err(refused(format!("a part of the key between slashes is longer than {most} bytes")))

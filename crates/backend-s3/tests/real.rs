@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use backend_core::{ErrorKind, Facts};
 use backend_testkit::Fixture;
 use backend_testkit::real::Server;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Strict about signatures and checksums. No versions, no tags. It keeps names as paths of files, which a probe sees.
 mod s3s_fs {
@@ -22,6 +22,13 @@ mod s3s_fs {
     backend_testkit::suite!(fixture);
 }
 
+/// A connection with the bucket in the name of the host.
+fn by_host(mut connection: Value, url: &str) -> Value {
+    connection["endpoint_url"] = url.into();
+    connection["path_style"] = false.into();
+    connection
+}
+
 /// The bucket stands in the host's name, and is part of what is signed.
 mod s3s_fs_by_host {
     use super::*;
@@ -29,7 +36,7 @@ mod s3s_fs_by_host {
     static SERVER: LazyLock<Server> = LazyLock::new(|| Server::s3s_fs_by_host().unwrap());
 
     async fn fixture() -> Fixture {
-        let connection = against::by_host(against::bucket(&SERVER, |_| ()), &SERVER.host_url("http"));
+        let connection = by_host(against::bucket(&SERVER, |_| ()), &SERVER.host_url("http"));
         against::fixture("s3s-fs, by host", connection).await.small()
     }
     backend_testkit::suite!(fixture);
@@ -42,7 +49,7 @@ mod rclone_by_tls {
     static SERVER: LazyLock<Server> = LazyLock::new(|| Server::rclone_s3_by_tls().unwrap());
 
     async fn fixture() -> Fixture {
-        let mut connection = against::by_host(against::bucket(&SERVER, |_| ()), &SERVER.host_url("https"));
+        let mut connection = by_host(against::bucket(&SERVER, |_| ()), &SERVER.host_url("https"));
         connection["ca_certificates"] = json!([SERVER.certificate()]);
         against::fixture("rclone, by TLS", connection).await.small()
     }
@@ -50,7 +57,7 @@ mod rclone_by_tls {
 
     #[tokio::test]
     async fn a_certificate_that_nobody_vouches_for_is_refused() {
-        let connection = against::by_host(against::bucket(&SERVER, |_| ()), &SERVER.host_url("https"));
+        let connection = by_host(against::bucket(&SERVER, |_| ()), &SERVER.host_url("https"));
         let err = against::open(&connection, &Facts::Null).probe().await.unwrap_err();
         assert_eq!(err.kind(), ErrorKind::Unavailable, "{err:?}");
     }

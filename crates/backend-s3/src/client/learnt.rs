@@ -37,6 +37,8 @@ pub(crate) struct Learnt {
     pub(crate) batch: bool,
     /// Names are paths of files: nothing can be stored below a stored name.
     pub(crate) paths: bool,
+    /// A backslash in a name is refused, or taken for a slash, so that two names are one.
+    pub(crate) backslash: bool,
     /// A name that only has names below it is answered with a fault of the server instead of with 404.
     pub(crate) folder_fails: bool,
     /// A listing says that it escapes keys, and does not.

@@ -86,6 +86,7 @@ impl Client {
             versions: canary.versioning == Versioning::Enabled,
             batch: self.removes_many(canary).await?,
             paths: self.names_are_paths(canary).await?,
+            backslash: self.mistakes_backslashes(canary).await?,
             folder_fails: self.fails_over_folders(canary).await?,
             unescaped: self.lies_about_escapes(canary).await?,
             short_suffix: self.knows_no_short_suffix(canary).await?,

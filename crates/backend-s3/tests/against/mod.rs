@@ -23,13 +23,6 @@ pub(crate) fn bucket(server: &Server, prepare: impl Fn(&str)) -> Value {
     json!({ "endpoint_url": server.url(), "bucket": name, "region": "us-east-1", "path_style": true, "part_size": part })
 }
 
-/// The same with the bucket in the name of the host.
-pub(crate) fn by_host(mut connection: Value, url: &str) -> Value {
-    connection["endpoint_url"] = url.into();
-    connection["path_style"] = false.into();
-    connection
-}
-
 pub(crate) fn open(connection: &Value, learnt: &Facts) -> Arc<dyn Backend> {
     let mut settings = Settings::new("suite", connection.clone(), Arc::new(SystemClock));
     settings.credentials = json!({ "access_key_id": USER, "secret_access_key": SECRET });

@@ -98,6 +98,18 @@ async fn keys_are_as_long_as_the_service_takes_them() {
 }
 
 #[tokio::test]
+async fn a_backslash_that_is_a_slash_is_learnt_and_refused() {
+    let (server, store) = started(Options { backslash_is_slash: true, ..Options::default() }).await;
+    let facts = store.probe().await.unwrap();
+    assert_eq!(facts["backslash"], json!(true), "{facts}");
+    let store = open(&server, Value::Null, facts);
+    let puts = server.count(Operation::PutObject);
+    assert_eq!(kind(add(&store, "back\\slash", &small("a")).await).0, ErrorKind::InvalidInput);
+    assert_eq!(server.count(Operation::PutObject), puts);
+    add(&store, "back/slash", &small("a")).await.unwrap();
+}
+
+#[tokio::test]
 async fn keys_that_are_not_escaped_are_taken_as_they_are() {
     let (server, store) = knowing(json!({ "unescaped": true })).await;
     add(&store, "a%41+b", &small("a")).await.unwrap();

@@ -36,7 +36,7 @@ async fn a_probe_believes_what_it_sees() {
         let facts = open(&server, how.clone(), Value::Null).probe().await.unwrap();
         assert!(yes.iter().all(|name| facts[name] == json!(true)), "{provider}: {facts}");
         assert!(no.iter().all(|name| facts[name] == json!(false)), "{provider}: {facts}");
-        let odd = ["paths", "folder_fails", "unescaped", "short_suffix", "bare_parts", "uploads_denied"];
+        let odd = ["paths", "backslash", "folder_fails", "unescaped", "short_suffix", "bare_parts", "uploads_denied"];
         assert!(odd.iter().all(|name| facts[name] == json!(false)) && facts["batch"] == json!(true), "{facts}");
         assert!(facts["max_key"].is_null() && facts["max_segment"].is_null(), "{facts}");
         assert!(server.keys().is_empty() && server.uploads() == 0, "something is left: {:?}", server.keys());

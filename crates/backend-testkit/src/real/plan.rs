@@ -166,7 +166,7 @@ pub(super) fn seaweedfs() -> Result<Plan, Unready> {
     let begun = plan("seaweedfs", weed)?;
     let ready = |server: &Server| {
         let filer = server.ports.get(6).copied().unwrap_or_default();
-        let writes = http::ask(filer, "POST /buckets/.ready", &[("Content-Type", "text/plain")], "ready");
+        let writes = http::ask(filer, "PUT /buckets/.ready", &[("Content-Type", "text/plain")], "ready");
         answers(server) && writes.is_ok_and(|it| it.status == 201)
     };
     // The gateway takes a bucket to be a folder of the filer; the slash makes it one.
@@ -190,7 +190,8 @@ fn weed(server: &Server) -> Result<Command, Unready> {
     fs::write(&users, text).map_err(|err| Unready::at(&users, "write", err))?;
     let mut command = program(server)?;
     command.args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-filer", "-master.volumeSizeLimitMB=256"]);
-    command.arg("-volume.max=64").arg(format!("-dir={}", server.data().display()));
+    // Each bucket is a collection with volumes of its own, seven at once; they take room when something is in them.
+    command.arg("-volume.max=8192").arg(format!("-dir={}", server.data().display()));
     command.arg(format!("-s3.config={}", users.display()));
     let names = ["s3", "master", "volume", "filer"];
     for (name, ports) in names.iter().zip(server.ports.chunks(2)) {

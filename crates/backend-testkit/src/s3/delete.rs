@@ -86,8 +86,8 @@ impl Service {
         version: Option<&str>,
         if_match: Option<&ETagCondition>,
     ) -> S3Result<Done> {
-        let marker_id = state.version_id(bucket);
-        let bucket = state.bucket(bucket)?;
+        let (marker_id, name) = (state.version_id(bucket), self.name(key));
+        let (bucket, key) = (state.bucket(bucket)?, &*name);
         if self.opts.conditional_delete {
             let present = match version {
                 Some(id) => bucket.version(key, Some(id)).ok().and_then(|version| version.held.as_ref()),

@@ -133,7 +133,7 @@ impl Service {
     fn find(&self, bucket: &str, key: &str, id: Option<&str>) -> S3Result<Found> {
         let mut state = self.lock();
         let bucket = state.bucket(bucket)?;
-        let version = bucket.version(key, id).map_err(|err| self.absent(err))?.clone();
+        let version = bucket.version(&self.name(key), id).map_err(|err| self.absent(err))?.clone();
         let shown = bucket.shown(&version.id);
         match version.held.clone() {
             Some(object) => Ok(Found { version, object, shown }),

@@ -48,6 +48,8 @@ pub struct Options {
     pub max_body: u64,
     /// Whether what is absent answers 403 instead of 404, as without the right to list.
     pub absent_is_forbidden: bool,
+    /// Whether a backslash in a key is a slash, as SeaweedFS has it.
+    pub backslash_is_slash: bool,
     /// How far the server's clock is ahead of the real one, in seconds; negative if behind.
     pub clock_ahead_s: i64,
     /// How far the time of a request may be off.
@@ -78,6 +80,7 @@ impl Default for Options {
             copies: Copies::Range,
             max_body: 5 << 30,
             absent_is_forbidden: false,
+            backslash_is_slash: false,
             clock_ahead_s: 0,
             max_skew: Duration::from_mins(15),
             on_disk: false,

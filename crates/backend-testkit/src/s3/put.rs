@@ -80,7 +80,10 @@ impl Service {
         if self.opts.conditional_put {
             admits_write(bucket.current(place.key), place.if_match, place.if_none_match)?;
         }
-        bucket.push(place.key, Version { id: id.clone(), at: SystemTime::now(), held: Some(Arc::new(object)) });
+        bucket.push(
+            &self.name(place.key),
+            Version { id: id.clone(), at: SystemTime::now(), held: Some(Arc::new(object)) },
+        );
         Ok(bucket.shown(&id))
     }
 }

@@ -1,5 +1,6 @@
 //! What the server holds, and what tests look at behind its back.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -100,6 +101,14 @@ impl State {
 }
 
 impl Service {
+    /// Under which name a key is kept.
+    pub(super) fn name<'a>(&self, key: &'a str) -> Cow<'a, str> {
+        match self.opts.backslash_is_slash {
+            true => Cow::Owned(key.replace('\\', "/")),
+            false => Cow::Borrowed(key),
+        }
+    }
+
     fn new(opts: Options) -> io::Result<Self> {
         let spool = opts.on_disk.then(Spool::new).transpose()?.map(Arc::new);
         let versioning = match opts.versions {

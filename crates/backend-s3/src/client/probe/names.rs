@@ -25,6 +25,18 @@ impl Client {
         }
     }
 
+    /// Whether a name with a backslash is not kept, or is found under a slash too, as SeaweedFS has it.
+    pub(super) async fn mistakes_backslashes(&self, canary: &Canary) -> Result<bool> {
+        let (key, other) = (format!("{}-back\\slash", canary.key), format!("{}-back/slash", canary.key));
+        let put = self.create_at(&key, &canary.content, Condition::Always).await;
+        if !self.is_taken(canary, put).await? {
+            return Ok(true);
+        }
+        let met = self.head(&other, None).await;
+        self.wipe(canary, &key).await?;
+        self.is_taken(canary, met).await
+    }
+
     /// Whether a name that only has names below it is a fault, in whose stead S3 says 404.
     pub(super) async fn fails_over_folders(&self, canary: &Canary) -> Result<bool> {
         let Some((folder, _)) = canary.key.rsplit_once('/') else { return Ok(false) };
