@@ -23,7 +23,7 @@ fn script(text: &str) -> String {
 
 /// Runs a tutorial in an empty folder; answers what it printed.
 fn run(name: &str, it: &Journey) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/tutorials").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
     let script = script(&std::fs::read_to_string(&path).unwrap());
     assert!(script.contains("ipfs-kit"), "{} has nothing to run", path.display());
     let (bin, work) = (it.path("bin"), it.path("work"));
@@ -42,7 +42,7 @@ fn run(name: &str, it: &Journey) -> String {
 #[test]
 fn surviving() {
     let it = Journey::new();
-    let printed = run("survive.md", &it);
+    let printed = run("tutorials/survive.md", &it);
     assert!(printed.contains("something was found"), "{printed}");
     let page = std::fs::read_to_string(it.path("work/report.html")).unwrap();
     for what in ["corrupt", "missing", "repaired", "stored"] {
@@ -50,4 +50,16 @@ fn surviving() {
     }
     let stat = it.ok(["stat", "numbers.txt", "--json"]).json().remove(0);
     assert!(stat["replicas"].as_array().unwrap().iter().any(|it| it["backend"] == "blue"), "{stat}");
+}
+
+#[test]
+fn coming_from_ipfs_kit_py() {
+    let it = Journey::new();
+    let printed = run("MIGRATION.md", &it);
+    assert_eq!(printed.matches("would be written").count(), 3, "{printed}");
+    assert!(!printed.contains("warning"), "{printed}");
+    let shown = it.ok(["backend", "show", "my-bucket", "--json"]).json().remove(0);
+    assert_eq!(shown["credentials"]["access_key_id"], "${AWS_ACCESS_KEY_ID}", "{shown}");
+    let stat = it.ok(["stat", "note.txt", "--json"]).json().remove(0);
+    assert_eq!(stat["replicas"].as_array().unwrap().len(), 2, "{stat}");
 }
