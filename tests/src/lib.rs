@@ -173,3 +173,42 @@ pub fn flip(path: &Path, at: usize) {
 pub fn stored(folder: &Path, cid: &str) -> PathBuf {
     folder.join(".ipfs-kit/c").join(&cid[cid.len() - 2..]).join(cid)
 }
+
+/// The lines of all blocks of shell of a page, in order.
+fn script(text: &str) -> String {
+    let (mut lines, mut inside) = (Vec::new(), false);
+    for line in text.lines() {
+        match line {
+            "```sh" => inside = true,
+            "```" => inside = false,
+            _ if inside => lines.push(line),
+            _ => {}
+        }
+    }
+    lines.join("\n")
+}
+
+/// Runs a page under `docs` in an empty folder of the journey, with these variables; answers what it printed on stdout and on stderr.
+///
+/// # Panics
+/// When the page has nothing to run, or a line of it fails.
+pub fn tutorial(it: &Journey, page: &str, variables: &[(&str, String)]) -> (String, String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()));
+    let script = script(&text);
+    assert!(script.contains("ipfs-kit"), "{} has nothing to run", path.display());
+    let (bin, work) = (it.path("bin"), it.path("work"));
+    for folder in [&bin, &work] {
+        std::fs::create_dir_all(folder).unwrap_or_else(|err| panic!("{}: {err}", folder.display()));
+    }
+    std::os::unix::fs::symlink(program(), bin.join("ipfs-kit")).unwrap_or_else(|err| panic!("no link: {err}"));
+    let mut bash = Command::new("bash");
+    bash.args(["-euo", "pipefail", "-c", &script]).env_clear().current_dir(work).stdin(Stdio::null());
+    bash.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).env("IPFS_KIT_HOME", it.home());
+    bash.envs(variables.iter().map(|(name, value)| (name, value)));
+    let output = bash.output().unwrap_or_else(|err| panic!("bash cannot be run: {err}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{}: {out}\n{err}", path.display());
+    (out, err)
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a step of a journey that cannot be taken, fails it")]
 
 mod broken;
+mod guides;
 mod left;
 mod survival;
 

@@ -264,7 +264,7 @@ pub(crate) enum Backend {
         /// Its type: see `backend types`
         #[arg(long = "type", value_name = "TYPE")]
         kind: String,
-        /// A key and its value, such as connection.path=/mnt/usb
+        /// A key and its value, such as connection.path=/mnt/usb; a list is one of JSON
         #[arg(long = "set", value_name = "KEY=VALUE")]
         set: Vec<String>,
     },

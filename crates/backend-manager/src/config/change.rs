@@ -11,8 +11,8 @@ use super::key_path::shown;
 /// What to do to the key at a dotted path, such as `connection.path`. `Debug` does not show the new value.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Gives the key this value. Whole numbers, decimals, `true` and `false` are what they look like, everything else is text; `"12"` in double quotes is
-    /// text as well. Under `credentials` everything is text.
+    /// Gives the key this value. Whole numbers, decimals, `true` and `false` are what they look like, a list is one of JSON, such as `["a", "b"]`;
+    /// everything else is text, also `"12"` in double quotes. Under `credentials` everything is text.
     Set {
         /// The keys, joined by dots.
         path: String,
@@ -82,6 +82,11 @@ fn scalar(text: &str) -> Value {
     {
         return quoted.into();
     }
+    if text.starts_with('[')
+        && let Ok(list) = serde_json::from_str::<Vec<Value>>(text)
+    {
+        return list.into();
+    }
     text.into()
 }
 
@@ -110,4 +115,23 @@ fn descend<'v, 'k>(root: &'v mut Value, keys: &[&'k str], path: &str) -> Result<
         }
     }
     Ok((last, at.as_object_mut().ok_or_else(through)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_what_it_looks_like() {
+        let check = |keys: &[&str], text: &str, wanted: Value| assert_eq!(typed(keys, text), wanted, "{text}");
+        let at = ["connection", "some"];
+        check(&at, "12", 12.into());
+        check(&at, "\"12\"", "12".into());
+        check(&at, "007", "007".into());
+        check(&at, "true", true.into());
+        check(&at, r#"["a", "b"]"#, serde_json::json!(["a", "b"]));
+        check(&at, "[a, b]", "[a, b]".into());
+        check(&at, "[::1]", "[::1]".into());
+        check(&["credentials", "password"], r#"["a"]"#, r#"["a"]"#.into());
+    }
 }
