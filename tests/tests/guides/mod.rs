@@ -49,12 +49,14 @@ fn the_way_to_a_server_by_sftp() {
 #[test]
 fn the_way_to_webspace() {
     let server = Server::vsftpd(FtpTls::Explicit).unwrap();
+    server.bucket("guide").unwrap();
     let variables = [
         ("FTP_HOST", "127.0.0.1".to_owned()),
         ("FTP_PORT", server.port().to_string()),
         ("FTP_TLS", "explicit".to_owned()),
-        ("FTP_FOLDER", server.data().display().to_string()),
-        ("FTP_USER", USER.to_owned()),
+        ("FTP_FOLDER", "/guide".to_owned()),
+        // It knows nobody else.
+        ("FTP_USER", "anonymous".to_owned()),
         ("FTP_PASSWORD", SECRET.to_owned()),
         ("FTP_CERTIFICATE", serde_json::json!([server.certificate()]).to_string()),
     ];
