@@ -4,7 +4,8 @@
 //! ([`Catalog::read`]). Both take a closure over a [`Connection`], and the functions of the rooms below take the same, so that several of them compose
 //! in ONE transaction; no transaction lives across an await. The room knows rows and their rules; it talks to no backend and reads no clock.
 //!
-//! Desired state: [`contents`], [`aliases`], [`blocks`] (the outboard), [`links`], [`pins`], [`policies`], [`names`]. Seen state: [`backends`],
+//! Desired state: [`contents`], [`aliases`], [`blocks`] (the outboard), [`links`], [`pins`], [`policies`], [`names`],
+//! [`marks`] (what sources looked like). Seen state: [`backends`],
 //! [`facts`], [`health`],
 //! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]. Both at once, for planning: [`survey`]. The catalog itself: [`meta`],
 //! [`process`] (who is alive), [`leases`] (who does which chore), [`invariants`].
@@ -24,6 +25,7 @@ pub mod health;
 pub mod invariants;
 pub mod leases;
 pub mod links;
+pub mod marks;
 pub mod memories;
 pub mod meta;
 pub mod names;
