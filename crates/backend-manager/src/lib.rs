@@ -1,6 +1,6 @@
 //! Named backends, the catalog, and the one verified reader.
 //!
-//! [`Manager`] is the façade: [`Manager::add`], [`Manager::read`], [`Manager::export`], [`Manager::remove`], [`Manager::verify`], and what is known
+//! [`Manager`] is the façade: [`Manager::add`], [`Manager::read`], [`Manager::export`], [`Manager::remove`], [`Manager::verify`], [`Manager::transfer`], and what is known
 //! ([`Manager::names`], [`Manager::stat`], [`Manager::resolve`]). Configuration files are [`config`], what should be where is [`catalog`].
 //!
 //! Nothing here speaks a protocol, and nothing prints.
@@ -34,6 +34,7 @@ mod reconcile;
 mod remove;
 mod repair;
 mod stored;
+pub mod transfer;
 mod trouble;
 mod verify;
 mod views;

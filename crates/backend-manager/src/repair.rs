@@ -177,6 +177,7 @@ impl Repair<'_> {
             whole: source.whole.clone(),
             existing: Existing::Replace,
             name: None,
+            look: false,
         };
         let job = Sending {
             member: &self.member,

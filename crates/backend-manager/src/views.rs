@@ -30,6 +30,11 @@ impl Activity {
         self.total.load(Ordering::Relaxed)
     }
 
+    /// What is stored also counts elsewhere.
+    pub(crate) fn storing(stored: Progress) -> Self {
+        Self { stored, ..Self::default() }
+    }
+
     pub(crate) fn announce(&self, bytes: u64) {
         self.total.fetch_add(bytes, Ordering::Relaxed);
     }

@@ -37,6 +37,8 @@ pub(crate) struct Item {
     pub(crate) existing: Existing,
     /// What the user calls it: a hint for services that keep names.
     pub(crate) name: Option<String>,
+    /// Something lies there that the catalog does not know, and it may be this: it is looked at before anything is sent.
+    pub(crate) look: bool,
 }
 
 impl Item {
@@ -52,11 +54,13 @@ pub(crate) struct Placed {
     pub(crate) meta: Metadata,
     /// The handle of the sidecar, if one was written.
     pub(crate) sidecar: Option<Option<String>>,
+    /// Whether nothing was sent, because it was there.
+    pub(crate) is_found: bool,
 }
 
 impl Placed {
     pub(crate) fn found(meta: Metadata) -> Self {
-        Self { meta, sidecar: None }
+        Self { meta, sidecar: None, is_found: true }
     }
 }
 
@@ -236,7 +240,7 @@ fn receipt(conn: &Connection, outcome: Outcome, backend: String) -> Result<Repli
         }
         Outcome::Tried(at, _, Ok(placed)) => {
             let state = keep(conn, &at, &placed)?;
-            let existed = placed.meta.existed == Some(true);
+            let existed = placed.is_found || placed.meta.existed == Some(true);
             ReplicaReceipt { state, evidence: Some(placed.meta.evidence.min(Evidence::Attested)), existed, ..none }
         }
         Outcome::Tried(at, overwrites, Err(err)) => {

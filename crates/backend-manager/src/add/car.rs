@@ -29,7 +29,7 @@ pub(crate) async fn car_content(dag: &Dag, root: &Cid, needs: &[DigestKind]) -> 
 }
 
 /// The name of what a stream brings, and its length. One chunk is in memory at a time.
-pub(super) async fn name_stream(
+pub(crate) async fn name_stream(
     profile: &Profile,
     mut frames: ByteStream,
     sink: &mut (dyn FnMut(Block) + Send),

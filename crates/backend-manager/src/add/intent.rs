@@ -189,7 +189,8 @@ async fn step(
         Intended::Upload { epoch, before, overwrites } => {
             // A repair that was cut off: what is there has the right length, and was wrong when it was last read.
             let is_wrong = before.as_ref().is_some_and(|row| row.is_wrong());
-            let look_first = !is_wrong && before.is_some_and(|row| row.state == ReplicaState::Uploading);
+            let is_begun = before.is_some_and(|row| row.state == ReplicaState::Uploading);
+            let look_first = !is_wrong && (item.look || is_begun);
             let mend = is_wrong.then(Mend::all);
             let replica = ReplicaId { content: *content, backend: member.number, key: item.place().to_owned() };
             Ok(Some(Todo::Upload { at: ReplicaAt { replica, epoch }, look_first, mend, overwrites }))

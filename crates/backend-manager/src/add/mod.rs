@@ -18,6 +18,7 @@ use backend_core::{ByteStream, Content, DigestKind, Error, ErrorKind, Key, Open,
 use ipld::profile::{Profile, UNIXFS_V1_2025};
 
 pub(crate) use batch::{Item, Leases, Placed, give_up, keep};
+pub(crate) use car::name_stream;
 pub(crate) use place::{Job as Sending, Parts};
 pub(crate) use targets::Targets;
 pub(crate) use tree::{Nothing, Sent, distinct, folder_item};
@@ -187,7 +188,7 @@ impl Namer<'_> {
         self.open(file, path, (meta.len(), Some(Fingerprint::of(&meta)))).await
     }
 
-    async fn stream(&self, stream: ByteStream) -> Result<Content> {
+    pub(crate) async fn stream(&self, stream: ByteStream) -> Result<Content> {
         let (file, len) = naming::spool(stream, &self.spool).await?;
         let path = naming::path_of(&file);
         self.open(file, path, (len, None)).await

@@ -47,9 +47,16 @@ impl Job<'_> {
     /// Sends it. On an answer that was lost it looks, once, whether it is there all the same.
     pub(crate) async fn run(&self) -> Result<Placed> {
         if self.look_first
-            && let Some(meta) = self.look().await?
+            && let Some(mut meta) = self.look().await?
         {
-            return Ok(Placed::found(meta));
+            if !self.item.look {
+                return Ok(Placed::found(meta));
+            }
+            // What lies under a user's key and is in no row was there before us, and without its inner nodes.
+            meta.existed = meta.existed.or(Some(true));
+            let addressing = self.member.addressing();
+            let sidecar = self.sidecar().await?.map(|meta| layout::sidecar_handle(addressing, &meta.at));
+            return Ok(Placed { sidecar, ..Placed::found(meta) });
         }
         match self.send().await {
             Ok(placed) => Ok(placed),
@@ -82,7 +89,8 @@ impl Job<'_> {
         };
         fault::point("after-content");
         let addressing = self.member.addressing();
-        Ok(Placed { meta, sidecar: sidecar.map(|meta| layout::sidecar_handle(addressing, &meta.at)) })
+        let sidecar = sidecar.map(|meta| layout::sidecar_handle(addressing, &meta.at));
+        Ok(Placed { meta, sidecar, is_found: false })
     }
 
     async fn folder(&self, whole: &Content) -> Result<Metadata> {

@@ -77,6 +77,7 @@ impl Manager {
             whole: None,
             existing: request.existing,
             name: name.clone(),
+            look: false,
         };
         let items = [item];
         let owner = self.own_pin();
@@ -243,7 +244,7 @@ pub(crate) fn folder_item(
     request: &AddRequest,
 ) -> Item {
     let (profile, existing) = (request.profile, Existing::Replace);
-    Item { content, kind: ContentKind::Directory, profile, key: None, whole, existing, name }
+    Item { content, kind: ContentKind::Directory, profile, key: None, whole, existing, name, look: false }
 }
 
 /// A directory's own content is its nodes; its files are contents of their own, and sent as such.
@@ -305,7 +306,7 @@ fn item(found: Found, root: &Path, request: &AddRequest) -> Result<Item> {
     };
     let content = content(None, path, Some(fingerprint), named);
     let (kind, existing) = (kind_of(&content), request.existing);
-    Ok(Item { content, kind, profile: request.profile, key, whole: None, existing, name: None })
+    Ok(Item { content, kind, profile: request.profile, key, whole: None, existing, name: None, look: false })
 }
 
 /// Files of equal bytes that go to the same place are one.

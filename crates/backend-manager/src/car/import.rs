@@ -163,5 +163,14 @@ fn opened(path: PathBuf) -> Result<(File, PathBuf, u64, Option<Fingerprint>)> {
 
 fn item(content: Content) -> Item {
     let kind = kind_of(&content);
-    Item { content, kind, profile: UNKNOWN, key: None, whole: None, existing: Existing::Replace, name: None }
+    Item {
+        content,
+        kind,
+        profile: UNKNOWN,
+        key: None,
+        whole: None,
+        existing: Existing::Replace,
+        name: None,
+        look: false,
+    }
 }

@@ -49,6 +49,11 @@ impl Fingerprint {
         }
     }
 
+    /// When the bytes were last written, nanoseconds since 1970 UTC.
+    pub(crate) fn modified(&self) -> Option<i64> {
+        self.modified.0.checked_mul(1_000_000_000)?.checked_add(self.modified.1)
+    }
+
     /// # Errors
     /// `SourceChanged` when the file at `path` is another one, or was written to.
     pub(crate) fn check(&self, path: &Path) -> Result<()> {

@@ -141,7 +141,8 @@ impl<F: FnMut(Vec<Found>) -> Result<()>> Walk<F> {
                 }
             }
         }
-        let found = self.visitor.how.name(path, &files)?;
+        let paths: Vec<(PathBuf, u64)> = files.iter().map(|(name, len)| (path.join(name), *len)).collect();
+        let found = self.visitor.how.each(&paths).into_iter().collect::<Result<Vec<Found>>>()?;
         for (found, (name, _)) in found.iter().zip(&files) {
             into.add(name.as_bytes(), found.named.entry).map_err(trouble::ipld)?;
         }
@@ -151,14 +152,12 @@ impl<F: FnMut(Vec<Found>) -> Result<()>> Walk<F> {
 }
 
 impl How {
-    /// Names files in their order: small ones in parallel, large ones each by all cores.
-    fn name(&self, folder: &Path, files: &[(OsString, u64)]) -> Result<Vec<Found>> {
+    /// Names files in their order: small ones in parallel, large ones each by all cores. Blocking.
+    pub(crate) fn each(&self, files: &[(PathBuf, u64)]) -> Vec<Result<Found>> {
         let lanes = threads().min(files.len().max(1));
         let small = |lane: usize| -> Vec<(usize, Result<Found>)> {
             let mine = files.iter().enumerate().skip(lane).step_by(lanes);
-            mine.filter(|(_, (_, len))| *len <= LARGE)
-                .map(|(at, (name, _))| (at, self.one(&folder.join(name), 1)))
-                .collect()
+            mine.filter(|(_, (_, len))| *len <= LARGE).map(|(at, (path, _))| (at, self.one(path, 1))).collect()
         };
         let mut found: Vec<Option<Result<Found>>> = files.iter().map(|_| None).collect();
         std::thread::scope(|scope| {
@@ -170,7 +169,7 @@ impl How {
             }
         });
         let each = found.into_iter().zip(files);
-        each.map(|(found, (name, _))| found.unwrap_or_else(|| self.one(&folder.join(name), threads()))).collect()
+        each.map(|(found, (path, _))| found.unwrap_or_else(|| self.one(path, threads()))).collect()
     }
 
     fn one(&self, path: &Path, threads: usize) -> Result<Found> {

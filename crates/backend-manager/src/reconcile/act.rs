@@ -128,7 +128,7 @@ impl Manager {
             false => None,
         };
         let kind = if is_folder { ContentKind::Directory } else { kind_of(&content) };
-        Ok(Item { content, kind, profile, key: None, whole, existing: Existing::Replace, name: None })
+        Ok(Item { content, kind, profile, key: None, whole, existing: Existing::Replace, name: None, look: false })
     }
 
     async fn members_of(&self, folder: ContentNumber) -> Result<Vec<ContentNumber>> {
