@@ -1,12 +1,14 @@
 //! The words of the command line. Help, completions and manual pages are made of this.
 
 mod keeping;
+mod moving;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use keeping::{Pin, Policy, PolicyChange, Reconcile, Report, Run, Scrub};
+pub(crate) use moving::{Copy, Ends, How, Sync};
 
 /// Keeps content on many storage services at once, provably.
 #[derive(Debug, Parser)]
@@ -113,6 +115,16 @@ pub(crate) enum Command {
         /// A CID, or a name that `ls` shows [default: everything]
         what: Option<String>,
     },
+    /// Bring what lies at one place to another, and delete nothing there
+    #[command(
+        after_help = "Examples:\n  ipfs-kit copy photos usb:photos\n  ipfs-kit copy bucket:reports ./reports --include '*.pdf'"
+    )]
+    Copy(Box<Copy>),
+    /// Make one place equal to another; what is only there goes with --delete
+    #[command(
+        after_help = "Examples:\n  ipfs-kit sync photos usb:photos --dry-run\n  ipfs-kit sync photos usb:photos --delete --max-delete 5%\n  ipfs-kit sync catalog:photos/ ./photos"
+    )]
+    Sync(Box<Sync>),
     /// How backends are: reads, writes, quotas, and the month's traffic
     #[command(
         after_help = "Examples:\n  ipfs-kit health\n  ipfs-kit health usb --usage\n  ipfs-kit health --watch --interval 5"

@@ -15,6 +15,7 @@ mod policy;
 mod remove;
 mod report;
 mod run;
+mod sync;
 mod verify;
 
 use std::io::{IsTerminal, Write};
@@ -68,6 +69,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Pin(command) => block_on(async { pin::run(&open(home)?, command, output).await }),
         Command::Reconcile(args) => block_on(async { keep::reconcile(&open(home)?, args, output).await }),
         Command::Scrub(args) => block_on(async { keep::scrub(&open(home)?, args, output).await }),
+        Command::Copy(args) => block_on(async { sync::copy(&open(home)?, *args, output).await }),
+        Command::Sync(args) => block_on(async { sync::sync(&open(home)?, *args, output).await }),
         Command::Report(args) => block_on(async { report::run(&open(home)?, args, output).await }),
         Command::Verify { what } => block_on(async { verify::run(&open(home)?, what.as_deref(), output).await }),
     }
