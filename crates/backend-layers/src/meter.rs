@@ -2,6 +2,7 @@
 
 mod budget;
 mod histogram;
+mod rate;
 mod verb;
 mod window;
 
@@ -19,6 +20,7 @@ pub use window::Lately;
 
 use budget::Budget;
 use histogram::Buckets;
+use rate::Rate;
 use window::Window;
 
 /// How many kinds of errors are counted apart.
@@ -83,6 +85,7 @@ pub struct Meter {
     writes: Lesson,
     windows: [Mutex<Window>; 2],
     budget: Budget,
+    rate: Rate,
     listener: Option<Arc<dyn Listen>>,
     told: AtomicU64,
 }
@@ -139,6 +142,12 @@ impl Meter {
         self.budget.promise(self.sent().saturating_add(self.received()), len)
     }
 
+    /// Bytes a second that bodies of `get` came with, as long as somebody waited for them: an average in which each body of at least 256 KiB weighs one
+    /// eighth. Absent before the first.
+    pub fn throughput(&self) -> Option<u64> {
+        self.rate.read()
+    }
+
     /// Everything, now.
     pub fn observed(&self) -> Observed {
         Observed {
@@ -160,6 +169,11 @@ impl Meter {
         {
             listener.moved(self.sent(), self.received());
         }
+    }
+
+    /// A body has ended, or was dropped.
+    pub(crate) fn flowed(&self, bytes: u64, waited: Duration) {
+        self.rate.add(bytes, waited);
     }
 
     /// A call has answered. A `get` has only opened: whether it works shows with its first bytes, see [`Meter::works`].

@@ -11,6 +11,7 @@ use crate::catalog::{blocks, names};
 use crate::layout;
 use crate::manager::Manager;
 use crate::read::{How, Outboard, Replica};
+use crate::route::Criterion;
 use crate::trouble;
 
 /// Content, and how it can be read.
@@ -110,7 +111,7 @@ impl Manager {
                 Err(err) => tracing::warn!(backend = %name, error = %err, "a replica cannot be asked"),
             }
         }
-        self.by_health(&mut replicas).await;
+        self.by_route(&mut replicas, row.content.size, Criterion::default()).await;
         if replicas.is_empty() {
             replicas = self.by_cid(&row.content.cid).await?;
         }
@@ -121,21 +122,6 @@ impl Manager {
             false => Outboard::new(known, row.content.cid, replicas.clone()).dag(),
         };
         Ok(Stored { content: row.content, dag, replicas, is_foreign: false })
-    }
-
-    /// Those whose backend works first; none is left out, for it may be the only one that has a chunk.
-    async fn by_health(&self, replicas: &mut [Replica]) {
-        if replicas.len() < 2 {
-            return;
-        }
-        let mut ranks = std::collections::HashMap::new();
-        for replica in replicas.iter() {
-            if let Ok(member) = self.fleet().member(&replica.name).await {
-                self.probe_beside(&member);
-                ranks.insert(replica.name.clone(), self.fleet().rank(&member));
-            }
-        }
-        replicas.sort_by_key(|replica| ranks.get(&replica.name).copied().unwrap_or((u8::MAX, 0)));
     }
 
     pub(crate) async fn replica(&self, row: ReplicaRow, content: &ContentRow) -> Result<Replica> {
@@ -151,6 +137,7 @@ impl Manager {
         };
         let at = id.with_handle(row.handle.clone());
         let bad = row.bad_chunks.clone();
+        let gauge = Some(self.fleet().gauge(&member));
         Ok(Replica {
             name: member.name.clone(),
             backend: member.backend,
@@ -159,6 +146,7 @@ impl Manager {
             how,
             bad,
             fresh: false,
+            gauge,
             row: Some(row),
         })
     }

@@ -42,6 +42,7 @@ impl Manager {
             how: How::Block,
             bad: Vec::new(),
             fresh: false,
+            gauge: None,
             row: None,
         };
         Ok(members.into_iter().map(replica).collect())

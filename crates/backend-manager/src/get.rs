@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use backend_core::{ByteRange, ByteStream, ErrorKind, Result};
+use futures::stream::BoxStream;
 use ipld::Cid;
+use ipld::plan::Chunk;
 use ipld::resolve::Target;
 
 use crate::catalog::Catalog;
@@ -53,8 +55,19 @@ impl Manager {
         // A foreign raw block was fetched to learn its size: without one, the plan asks for it as a node, which is at hand.
         let size = Some(size).filter(|_| !(stored.is_foreign && cid.codec() == ipld::address::RAW));
         let chunks = naming::chunks(stored.dag.clone(), cid, size, range.clone());
-        let ask = Ask { chunks, range, replicas: stored.replicas.clone(), report, budget: self.budget() };
+        let ask = self.asking(chunks, range, stored.replicas.clone(), report);
         read::verified(ask)
+    }
+
+    /// A question of this manager's: its chunks in memory and its extra requests are those of all.
+    pub(crate) fn asking(
+        &self,
+        chunks: BoxStream<'static, Result<Chunk>>,
+        range: Range<u64>,
+        replicas: Vec<Replica>,
+        report: ReadReport,
+    ) -> Ask {
+        Ask { chunks, range, replicas, report, budget: self.budget(), hedging: self.hedging() }
     }
 
     /// A report that also tells the catalog: a copy that showed a wrong byte is suspect from now on.

@@ -33,6 +33,7 @@ mod read;
 mod reconcile;
 mod remove;
 mod repair;
+mod route;
 mod stored;
 pub mod transfer;
 mod trouble;
@@ -45,7 +46,7 @@ pub use car::{Archive, ExportedCar};
 pub use desired::{Explained, ExplainedPlace, Finding, PinView, PinWish, PolicyView};
 pub use export::{ExportOptions, Exported};
 pub use get::Reading;
-pub use health::{Drift, HealthView, Level, PowerView, Probing, QuotaView, StateView};
+pub use health::{Drift, HealthView, Level, PowerView, Probing, QuotaView, Standing, StateView};
 pub use ipld::Cid;
 pub use ipld::profile::{self, Profile};
 pub use ipld::resolve::{Kind, Target};
@@ -53,12 +54,13 @@ pub use learnt::Learnt;
 pub use manager::Manager;
 pub use planner::Limits as BrakeLimits;
 pub use probe::Writes;
-pub use read::{ReadReport, Trouble};
+pub use read::{Hedged, ReadReport, Trouble};
 pub use reconcile::{
     Braked, Deed, Done, Failed, Listener, Mode, PlannedStep, Reconcile, Reconciled, Release, Remaining, Report, Scrub,
     Scrubbed, Told, Upkeep, upkeep,
 };
 pub use repair::Repaired;
+pub use route::{Candidate, Criteria, Criterion, Estimate, LeftOut, Routed, Sought};
 pub use views::{
     Activity, BadChunk, ContentKind, DirectoryEntry, Known, Listed, Receipt, Removed, RemovedCopies, ReplicaReceipt,
     ReplicaState, ReplicaView, Safety, Tested, Verified,

@@ -14,6 +14,7 @@ use crate::catalog::{Catalog, ContentNumber, Timestamp, pins};
 use crate::config::{BackendConfig, ConfigStore, Home};
 use crate::fleet::Fleet;
 use crate::foreign::Blocks;
+use crate::read::{Hedged, Hedging, Purse};
 
 /// Who wants what was added by hand kept.
 pub(crate) const OWNER: &str = "user";
@@ -38,6 +39,7 @@ struct Inner {
     fleet: Fleet,
     budget: Arc<Semaphore>,
     blocks: Arc<Blocks>,
+    purse: Arc<Purse>,
 }
 
 impl Manager {
@@ -59,7 +61,8 @@ impl Manager {
         let process = Process::start(home.root())?;
         let fleet = Fleet::new(ConfigStore::new(&home), catalog.clone(), clock);
         let budget = Arc::new(Semaphore::new(CHUNKS));
-        Ok(Self { inner: Arc::new(Inner { home, catalog, process, fleet, budget, blocks: Arc::default() }) })
+        let (blocks, purse) = (Arc::default(), Arc::default());
+        Ok(Self { inner: Arc::new(Inner { home, catalog, process, fleet, budget, blocks, purse }) })
     }
 
     /// The configuration files.
@@ -103,6 +106,15 @@ impl Manager {
 
     pub(crate) fn budget(&self) -> Arc<Semaphore> {
         self.inner.budget.clone()
+    }
+
+    pub(crate) fn hedging(&self) -> Hedging {
+        Hedging { clock: self.fleet().clock().clone(), purse: self.inner.purse.clone() }
+    }
+
+    /// How often reads of this manager asked a second copy because the first one was silent.
+    pub fn hedges(&self) -> Hedged {
+        self.inner.purse.counted()
     }
 
     pub(crate) fn blocks(&self) -> Arc<Blocks> {

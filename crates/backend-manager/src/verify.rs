@@ -15,7 +15,7 @@ use crate::find::Stored;
 use crate::manager::Manager;
 use crate::naming;
 use crate::query::believable;
-use crate::read::{self, Ask, How, ReadReport, Replica};
+use crate::read::{self, How, ReadReport, Replica};
 use crate::views::Verified;
 use finding::tell;
 pub(crate) use finding::{Finding, enact};
@@ -236,7 +236,7 @@ impl Manager {
         let size = stored.content.size;
         let chunks = naming::chunks(stored.dag.clone(), stored.content.cid, size, range.clone());
         let report = ReadReport::default();
-        let ask = Ask { chunks, range, replicas: vec![replica.clone()], report: report.clone(), budget: self.budget() };
+        let ask = self.asking(chunks, range, vec![replica.clone()], report.clone());
         let (mut body, mut good) = (read::verified(ask), 0);
         while let Some(bytes) = body.next().await {
             match bytes {

@@ -171,16 +171,19 @@ async fn a_read_goes_on_elsewhere_at_once_and_leaves_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backend_that_hangs_costs_its_first_byte_time_out_and_no_more() {
+async fn a_backend_that_hangs_costs_little_and_never_more_than_its_first_byte_time_out() {
     let room = Room::new();
     let (one, two) = (room.backend("one").await, room.backend("two").await);
     room.add(b"hello", &["one", "two"]).await.unwrap();
     let first = room.read().await.unwrap().1.remove(0).0;
     let bad = if first == "one" { &one } else { &two };
     bad.rule(Verb::Get, Fault::Hang, None);
-    let before = room.clock.monotonic();
-    let (read, _) = hurried(&room.clock, room.read()).await.unwrap();
-    assert_eq!((&*read, room.clock.monotonic() - before), (&b"hello"[..], Duration::from_secs(30)));
+    // A second copy is asked beside it, until what that may cost is spent.
+    for wanted in [Duration::from_millis(50), Duration::from_millis(50), Duration::from_secs(30)] {
+        let before = room.clock.monotonic();
+        let (read, _) = hurried(&room.clock, room.read()).await.unwrap();
+        assert_eq!((&*read, room.clock.monotonic() - before), (&b"hello"[..], wanted));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod keeping;
 mod moving;
+mod routing;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use keeping::{Pin, Policy, PolicyChange, Reconcile, Report, Run, Scrub};
 pub(crate) use moving::{Copy, Ends, How, Sync};
+pub(crate) use routing::Route;
 
 /// Keeps content on many storage services at once, provably.
 #[derive(Debug, Parser)]
@@ -143,6 +145,9 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
         interval: u64,
     },
+    /// Say which backend is asked first, and why
+    #[command(subcommand)]
+    Route(Route),
     /// Keep at it: look after backends and contents until it is stopped
     #[command(after_help = "Example:\n  ipfs-kit run --listen 9464 --max-rate 20MiB")]
     Run(Run),

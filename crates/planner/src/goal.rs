@@ -11,6 +11,7 @@ pub(crate) struct Goal {
     pub(crate) verify_every_s: Option<u64>,
     wants: Vec<bool>,
     forbids: Vec<bool>,
+    ranks: Vec<usize>,
     /// The places where new copies of it go, best first.
     pub(crate) order: Vec<usize>,
 }
@@ -28,12 +29,18 @@ impl Goal {
             verify_every_s: policy.verify_every_s,
             wants,
             forbids: places.iter().map(|place| policy.forbids(place)).collect(),
+            ranks: places.iter().map(|place| policy.rank(place)).collect(),
             order,
         }
     }
 
     pub(crate) fn wants(&self, place: usize) -> bool {
         self.wants.get(place).copied().unwrap_or(false)
+    }
+
+    /// How much a place is preferred: the lower, the more.
+    pub(crate) fn rank(&self, place: usize) -> usize {
+        self.ranks.get(place).copied().unwrap_or(usize::MAX)
     }
 
     /// What nobody knows is forbidden.

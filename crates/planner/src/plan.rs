@@ -8,6 +8,9 @@ use crate::place::{Place, Serving};
 use crate::policy::Policy;
 use crate::step::{Outcome, Standing, Step, Terms, Why};
 
+/// Why content that is private is not put somewhere.
+const SHOWN: &str = "others could read it there, and no policy names it";
+
 /// Plans content after content. What its steps take of a quota is not free for the next content.
 #[derive(Debug)]
 pub struct Planner<'a> {
@@ -62,7 +65,7 @@ impl<'a> Planner<'a> {
         let goals = self.live(content);
         let shown = |place: usize| match goals.iter().any(|goal| goal.order.contains(&place)) {
             true => None,
-            false => Some(Why::Place(place, "others could read it there, and no policy names it")),
+            false => Some(Why::Place(place, SHOWN)),
         };
         (0..self.places.len()).map(|place| self.refusal(&goals, place, content).or_else(|| shown(place))).collect()
     }
@@ -82,6 +85,23 @@ impl<'a> Planner<'a> {
             }
         }
         (places, None)
+    }
+
+    /// For each place, how much `policy` prefers it for new content of `size` bytes (0 most of all), or why nothing of it is put there now.
+    pub fn candidates(&self, policy: usize, size: u64) -> Vec<Result<usize, Why>> {
+        let Some(goal) = self.goals.get(policy) else { return Vec::new() };
+        let content = Content { size, since: self.terms.now, wishes: &[], copies: &[] };
+        let standing = |place: usize| {
+            let refused = self.refusal(&[goal], place, &content).or_else(|| self.closed(place));
+            let is_full = self.free.get(place).copied().flatten().is_some_and(|free| free < size);
+            match refused {
+                Some(why) => Err(why),
+                None if is_full => Err(Why::Place(place, "its quota leaves no room")),
+                None if !goal.order.contains(&place) => Err(Why::Place(place, SHOWN)),
+                None => Ok(goal.rank(place)),
+            }
+        };
+        (0..self.places.len()).map(standing).collect()
     }
 
     /// What must be done so that `content` is kept as it is wished.

@@ -33,6 +33,11 @@ impl Shared {
         self.meter.moved(verb, bytes);
     }
 
+    /// A body is over: so much came, while its reader waited so long.
+    pub(super) fn flowed(&self, bytes: u64, waited: Duration) {
+        self.meter.flowed(bytes, waited);
+    }
+
     /// The service has given what was asked.
     pub(super) fn works(&self, verb: Verb) {
         self.meter.works(verb, self.now());

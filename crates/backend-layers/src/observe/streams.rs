@@ -12,17 +12,39 @@ use futures::stream::{BoxStream, Stream, StreamExt};
 use super::shared::Shared;
 use crate::meter::Verb;
 
-/// The body of a `get`: its bytes are counted as they pass.
+/// The body of a `get`: its bytes are counted as they pass, and the time in which somebody waited for them.
 pub(super) struct Body {
     inner: ByteStream,
     shared: Arc<Shared>,
     id: ContentId,
     works: bool,
+    bytes: u64,
+    waited: Duration,
+    waits_since: Option<Duration>,
 }
 
 impl Body {
     pub(super) fn new(inner: ByteStream, shared: Arc<Shared>, id: ContentId) -> Self {
-        Self { inner, shared, id, works: false }
+        Self { inner, shared, id, works: false, bytes: 0, waited: Duration::ZERO, waits_since: None }
+    }
+
+    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        let polled = self.inner.poll_next_unpin(cx);
+        match polled {
+            Poll::Pending => self.waits_since = self.waits_since.or_else(|| Some(self.shared.now())),
+            Poll::Ready(_) => {
+                if let Some(since) = self.waits_since.take() {
+                    self.waited += self.shared.now().saturating_sub(since);
+                }
+            }
+        }
+        polled
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.shared.flowed(self.bytes, self.waited);
     }
 }
 
@@ -30,8 +52,9 @@ impl Stream for Body {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let item = ready!(self.inner.poll_next_unpin(cx));
+        let item = ready!(self.poll_inner(cx));
         if let Some(Ok(frame)) = &item {
+            self.bytes += frame.len() as u64;
             self.shared.moved(Verb::Get, frame.len() as u64);
         }
         // A service that opens and then sends nothing does not work: its first bytes, or an honest end, show that it does.

@@ -15,7 +15,7 @@ use super::walk::{Piece, Walk};
 use crate::export::{ExportOptions, Temporary, appear, create, refuse_existing, temporary_name, write};
 use crate::find::Stored;
 use crate::manager::Manager;
-use crate::read::{self, Ask, ReadReport};
+use crate::read::{self, Ask, Hedging, ReadReport};
 use crate::trouble;
 
 /// Small blocks are put together into frames of at least this size.
@@ -116,21 +116,24 @@ async fn prepare(manager: Manager, part: Part, report: ReadReport) -> Result<Blo
             Ok(stream::iter([Ok((cid, data))]).boxed())
         }
         Part::One(Piece::Block(cid, data)) => Ok(stream::iter([Ok((cid, data))]).boxed()),
-        Part::One(Piece::Leaf(chunk, file)) => Ok(read_run(&file, vec![chunk], report, manager.budget())),
+        Part::One(Piece::Leaf(chunk, file)) => {
+            Ok(read_run(&file, vec![chunk], report, manager.budget(), manager.hedging()))
+        }
         Part::Run(file, run) if run.iter().map(|it| it.len).sum::<u64>() <= SMALL => {
             // Not of the common budget: what waits for its turn here would keep others from theirs.
-            let blocks: Vec<Block> = read_run(&file, run, report, Arc::new(Semaphore::new(1))).try_collect().await?;
+            let budget = Arc::new(Semaphore::new(1));
+            let blocks: Vec<Block> = read_run(&file, run, report, budget, manager.hedging()).try_collect().await?;
             Ok(stream::iter(blocks.into_iter().map(Ok)).boxed())
         }
-        Part::Run(file, run) => Ok(read_run(&file, run, report, manager.budget())),
+        Part::Run(file, run) => Ok(read_run(&file, run, report, manager.budget(), manager.hedging())),
     }
 }
 
 /// The blocks of these chunks. The reader hashes each; dag-pb is put around it again where it was.
-fn read_run(file: &Stored, run: Vec<Chunk>, report: ReadReport, budget: Arc<Semaphore>) -> Blocks {
+fn read_run(file: &Stored, run: Vec<Chunk>, report: ReadReport, budget: Arc<Semaphore>, hedging: Hedging) -> Blocks {
     let chunks = stream::iter(run.clone().into_iter().map(Ok)).boxed();
     let replicas = file.replicas.clone();
-    let body = read::verified(Ask { chunks, range: 0..u64::MAX, replicas, report, budget });
+    let body = read::verified(Ask { chunks, range: 0..u64::MAX, replicas, report, budget, hedging });
     stream::try_unfold((body, run.into_iter()), |(mut body, mut run)| async move {
         let Some(chunk) = run.next() else { return Ok(None) };
         let plain = body.try_next().await?.filter(|plain| plain.len() as u64 == chunk.len);

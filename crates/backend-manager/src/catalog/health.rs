@@ -36,6 +36,8 @@ pub struct HealthRow {
     pub shut: Option<Shut>,
     /// How long it takes to answer.
     pub latency: Option<Duration>,
+    /// Bytes a second that it sends.
+    pub throughput: Option<u64>,
 }
 
 fn kind(text: &str) -> rusqlite::Result<ErrorKind> {
@@ -55,12 +57,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<HealthRow> {
         None => None,
     };
     let latency = row.get::<_, Option<Size>>(5)?.map(|it| Duration::from_micros(it.0));
-    Ok(HealthRow { side: row.get::<_, Code<Side>>(0)?.0, shut, latency })
+    let throughput = row.get::<_, Option<Size>>(6)?.map(|it| it.0);
+    Ok(HealthRow { side: row.get::<_, Code<Side>>(0)?.0, shut, latency, throughput })
 }
 
 /// Both powers of a backend, as far as anything is known of them.
 pub fn of(conn: &Connection, backend: BackendNumber) -> Result<Vec<HealthRow>> {
-    let text = "SELECT power, since, kind, retry_at, times, latency_us FROM health WHERE backend_id = ?1 ORDER BY power LIMIT 2";
+    let text = "SELECT power, since, kind, retry_at, times, latency_us, bytes_per_s FROM health WHERE backend_id = ?1 ORDER BY power LIMIT 2";
     sql::many(conn, text, [backend], read)
 }
 
@@ -76,13 +79,28 @@ pub fn put(conn: &Connection, backend: BackendNumber, side: Side, shut: Option<&
     sql::run(conn, text, (backend, Code(side), since, retry_at, kind, times)).map(drop)
 }
 
-/// Notes how long a power takes to answer.
+/// What was measured of a power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pace {
+    /// How long it takes to answer.
+    pub latency: Option<Duration>,
+    /// Bytes a second.
+    pub throughput: Option<u64>,
+}
+
+/// Notes what was measured of a power; what was not stays as it was.
 ///
 /// # Errors
 /// `Precondition` for an unknown backend.
-pub fn put_latency(conn: &Connection, backend: BackendNumber, side: Side, latency: Duration) -> Result<()> {
-    let text = "INSERT INTO health (backend_id, power, latency_us) VALUES (?1, ?2, ?3)
-        ON CONFLICT (backend_id, power) DO UPDATE SET latency_us = excluded.latency_us";
-    let micros = Size(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX >> 1));
-    sql::run(conn, text, (backend, Code(side), micros)).map(drop)
+pub fn put_pace(conn: &Connection, backend: BackendNumber, side: Side, pace: Pace) -> Result<()> {
+    if pace == Pace::default() {
+        return Ok(());
+    }
+    let text = "INSERT INTO health (backend_id, power, latency_us, bytes_per_s) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (backend_id, power) DO UPDATE SET latency_us = COALESCE(excluded.latency_us, health.latency_us),
+            bytes_per_s = COALESCE(excluded.bytes_per_s, health.bytes_per_s)";
+    let most = u64::MAX >> 1;
+    let micros = pace.latency.map(|it| Size(u64::try_from(it.as_micros()).unwrap_or(most).min(most)));
+    let rate = pace.throughput.map(|it| Size(it.min(most)));
+    sql::run(conn, text, (backend, Code(side), micros, rate)).map(drop)
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::key_path::KeyPath;
 use super::mask;
 use super::policies::Policies;
+use super::routing::Routing;
 use super::substitute;
 
 /// How long the name of a backend may be.
@@ -55,8 +56,11 @@ pub struct BackendConfig {
     #[serde(default, deserialize_with = "section")]
     pub operational: Map<String, Value>,
     /// What may be kept there, and for how long.
-    #[serde(default, deserialize_with = "policies")]
+    #[serde(default, deserialize_with = "nothing_is_default")]
     pub policies: Policies,
+    /// What reading and keeping costs there, and when another copy is asked in its place.
+    #[serde(default, deserialize_with = "nothing_is_default")]
+    pub routing: Routing,
 }
 
 /// How often content is expected to be wanted.
@@ -156,6 +160,7 @@ impl BackendConfig {
             credentials: Map::new(),
             operational: Map::new(),
             policies: Policies::default(),
+            routing: Routing::default(),
         }
     }
 
@@ -180,7 +185,8 @@ impl BackendConfig {
         {
             check_text(text, most).map_err(|what| Problem::at(&[key], what))?;
         }
-        self.policies.check().map_err(|(key, what)| Problem::at(&["policies", key], what))
+        self.policies.check().map_err(|(key, what)| Problem::at(&["policies", key], what))?;
+        self.routing.check().map_err(|(key, what)| Problem::at(&["routing", key], what))
     }
 
     /// Everything, in the order in which people read it, with the secrets in it.
@@ -223,7 +229,9 @@ fn section<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Val
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-fn policies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policies, D::Error> {
+fn nothing_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
@@ -247,6 +255,8 @@ struct Written<'a> {
     operational: &'a Map<String, Value>,
     #[serde(skip_serializing_if = "Policies::is_empty")]
     policies: &'a Policies,
+    #[serde(skip_serializing_if = "Routing::is_empty")]
+    routing: &'a Routing,
 }
 
 impl<'a> Written<'a> {
@@ -263,6 +273,7 @@ impl<'a> Written<'a> {
             credentials: &config.credentials,
             operational: &config.operational,
             policies: &config.policies,
+            routing: &config.routing,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::exposition::{Kind, Page};
 use crate::fleet::Member;
 use crate::health::{HealthView, Probing, StateView};
 use crate::manager::Manager;
+use crate::read::Hedged;
 
 /// Verbs whose answers are timed.
 const TIMED: [Verb; 6] = [Verb::Health, Verb::Stat, Verb::Get, Verb::Add, Verb::Remove, Verb::List];
@@ -25,6 +26,7 @@ pub(super) async fn page(manager: &Manager, board: &Board) -> Result<String> {
     let mut page = Page::default();
     traffic(&mut page, &members);
     latencies(&mut page, &members);
+    hedges(&mut page, &manager.hedges());
     health(&mut page, &views);
     quotas(&mut page, &views);
     contents(&mut page, board);
@@ -80,6 +82,19 @@ fn latencies(page: &mut Page, members: &[Member]) {
             page.sample(&format!("{name}_sum"), &labels, histogram.sum.as_secs_f64());
             page.sample(&format!("{name}_count"), &labels, below);
         }
+    }
+}
+
+fn hedges(page: &mut Page, hedged: &Hedged) {
+    let name = "ipfs_kit_hedges_total";
+    page.family(
+        name,
+        Kind::Counter,
+        "Extra requests to a second copy because the first one was silent, by what became of them.",
+    );
+    let Hedged { issued, won, lost, refused } = *hedged;
+    for (outcome, n) in [("issued", issued), ("won", won), ("lost", lost), ("refused", refused)] {
+        page.sample(name, &[("outcome", outcome)], n);
     }
 }
 

@@ -4,6 +4,7 @@
 //! A read never refuses a copy for its backend's health, it only asks it last ([`order`]); a write to a power that is shut is refused before a byte goes.
 
 mod breaker;
+mod gauge;
 mod order;
 mod probe;
 mod view;
@@ -18,6 +19,8 @@ use crate::fleet::{Fleet, Member};
 use crate::reconcile::seconds;
 use breaker::Circuit;
 
+pub(crate) use gauge::Gauge;
+pub use order::Standing;
 pub use view::{Drift, HealthView, Level, PowerView, Probing, QuotaView, StateView};
 pub(crate) use watch::Watch;
 

@@ -1,24 +1,64 @@
-//! In which order copies are asked: those whose backend works, then by how fast it answers, then by what is known of the copy.
+//! In which order copies are asked: those whose backend works, then by what reading there takes and costs, then by what is known of the copy.
 
 use std::time::Duration;
 
-use backend_core::Grade;
+use backend_core::{Grade, Traits};
 use backend_layers::Side;
 
 use super::breaker::Circuit;
+use crate::catalog::health::Pace;
 use crate::fleet::{Fleet, Member};
+use crate::route::{Criterion, Estimate, Key};
+
+/// What stands before everything else: a backend that works is asked before one that may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// Nothing is known against it.
+    Works,
+    /// Its last act failed.
+    Failed,
+    /// Its breaker is open, or it is being tried again.
+    Shut,
+    /// What may move in this month is used up.
+    UsedUp,
+}
+
+impl Standing {
+    /// Its stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::Failed => "failed",
+            Self::Shut => "shut",
+            Self::UsedUp => "used_up",
+        }
+    }
+}
 
 impl Fleet {
     /// The lower, the earlier. Nothing is left out: a backend that is shut is asked last.
-    pub(crate) fn rank(&self, member: &Member) -> (u8, u32) {
+    pub(crate) fn rank(&self, member: &Member, size: u64, by: Criterion) -> (Standing, Key) {
+        (self.standing(member), self.estimate(member).key(size, by))
+    }
+
+    /// How a backend stands for whoever wants to read.
+    pub(crate) fn standing(&self, member: &Member) -> Standing {
         let (breaker, now) = (&member.watch.breaker, member.watch.now());
-        let trouble = match breaker.circuit(Side::Reads, now) {
-            _ if member.meter.left() == Some(0) => 3,
-            Circuit::Open(_) | Circuit::HalfOpen(_) => 2,
-            Circuit::Closed => u8::from(0 < breaker.streak(Side::Reads)),
-        };
-        let latency = member.watch.latency(&member.meter).unwrap_or_else(|| expected(member));
-        (trouble, magnitude(latency))
+        match breaker.circuit(Side::Reads, now) {
+            _ if member.meter.left() == Some(0) => Standing::UsedUp,
+            Circuit::Open(_) | Circuit::HalfOpen(_) => Standing::Shut,
+            Circuit::Closed if 0 < breaker.streak(Side::Reads) => Standing::Failed,
+            Circuit::Closed => Standing::Works,
+        }
+    }
+
+    /// What reading there takes and costs: as measured and stated, else as the user or the descriptor expects.
+    pub(crate) fn estimate(&self, member: &Member) -> Estimate {
+        let Pace { latency, throughput } = member.watch.settled(&member.meter);
+        let (config, kind) = (member.config(), member.backend.info().kind.as_str());
+        let unknown = Traits { latency: Grade::Medium, durability: Grade::Medium, cost: Grade::Medium };
+        let traits = config.traits.over(backend_core::find(kind).map_or(unknown, |it| it.traits));
+        Estimate::of(latency, throughput, config.routing.read_price(), traits)
     }
 
     /// Whether a backend that cannot be read may be tried again, by whoever is told so: the pause is over, and nobody else is told.
@@ -31,37 +71,40 @@ impl Fleet {
     }
 }
 
-/// Below this many milliseconds nobody waits: a busy machine takes as long.
-const AT_ONCE: u64 = 15;
-
-/// What was measured and differs by less than four times is the same: otherwise the order would change with every read.
-fn magnitude(latency: Duration) -> u32 {
-    let millis = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX).max(AT_ONCE);
-    (u64::BITS - millis.leading_zeros()).div_ceil(2)
+/// `before`, unless what was measured differs from it by half or more: a measure that trembles changes no order.
+pub(super) fn settled(before: Pace, now: Pace) -> Pace {
+    let latency = match (before.latency, now.latency) {
+        (Some(before), Some(now)) if is_near(before.as_secs_f64(), now.as_secs_f64()) => Some(before),
+        (before, now) => now.or(before),
+    };
+    let throughput = match (before.throughput, now.throughput) {
+        (Some(before), Some(now)) if is_near(before as f64, now as f64) => Some(before),
+        (before, now) => now.or(before),
+    };
+    Pace { latency, throughput }
 }
 
-/// Before anything was measured: what the descriptor or the user says.
-fn expected(member: &Member) -> Duration {
-    let kind = member.backend.info().kind.as_str();
-    let expected = backend_core::find(kind).ok().map(|it| member.config().traits.over(it.traits).latency);
-    match expected {
-        Some(Grade::Low) => Duration::ZERO,
-        Some(Grade::High) => Duration::from_secs(2),
-        _ => Duration::from_millis(100),
-    }
+fn is_near(before: f64, now: f64) -> bool {
+    before.max(now) < 1.5 * before.min(now).max(Duration::from_millis(1).as_secs_f64())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn pace(millis: u64, throughput: u64) -> Pace {
+        Pace { latency: Some(Duration::from_millis(millis)), throughput: Some(throughput) }
+    }
+
     #[test]
-    fn only_what_is_four_times_slower_is_slower() {
-        let check = |millis, wanted| assert_eq!(magnitude(Duration::from_millis(millis)), wanted, "{millis} ms");
-        check(0, 2);
-        check(15, 2);
-        check(16, 3);
-        check(100, 4);
-        check(2000, 6);
+    fn a_measure_that_trembles_is_held_still() {
+        let first = settled(Pace::default(), pace(60, 1000));
+        assert_eq!(first, pace(60, 1000), "the first measure counts at once");
+        for (millis, throughput) in [(64, 1100), (70, 900), (50, 1300), (63, 700), (89, 1499)] {
+            assert_eq!(settled(first, pace(millis, throughput)), first, "{millis} ms, {throughput}");
+        }
+        assert_eq!(settled(first, pace(90, 1000)), pace(90, 1000));
+        assert_eq!(settled(first, pace(60, 1500)), pace(60, 1500));
+        assert_eq!(settled(first, Pace::default()), first, "what was known is not forgotten");
     }
 }

@@ -8,7 +8,8 @@ use backend_layers::{Listen, Meter, Side, Verb};
 use rusqlite::Connection;
 
 use super::breaker::{Breaker, Change};
-use crate::catalog::health::{self, HealthRow};
+use super::order;
+use crate::catalog::health::{self, HealthRow, Pace};
 use crate::catalog::traffic::{self, Month, Traffic};
 use crate::catalog::{BackendNumber, Catalog, Timestamp};
 
@@ -32,8 +33,10 @@ struct Noted {
     /// What the catalog then had, of which month.
     total: Traffic,
     month: Option<Month>,
-    /// How long a read takes to answer, as an earlier process has found.
-    latency: Option<Duration>,
+    /// How fast reads are, as an earlier process has found.
+    pace: Pace,
+    /// What the order of copies goes by.
+    settled: Pace,
 }
 
 impl Watch {
@@ -75,7 +78,21 @@ impl Watch {
 
     /// How long a read takes to answer, as this process or an earlier one has found.
     pub(super) fn latency(&self, meter: &Meter) -> Option<Duration> {
-        meter.observed().count(Verb::Get).latency.or(self.lock().latency)
+        self.pace(meter).latency
+    }
+
+    /// How fast reads are, as this process or an earlier one has found.
+    pub(crate) fn pace(&self, meter: &Meter) -> Pace {
+        let (here, before) = (measured(meter), self.lock().pace);
+        Pace { latency: here.latency.or(before.latency), throughput: here.throughput.or(before.throughput) }
+    }
+
+    /// As [`Watch::pace`], held still while what is measured moves little: who is asked first does not change with every read.
+    pub(crate) fn settled(&self, meter: &Meter) -> Pace {
+        let now = self.pace(meter);
+        let mut noted = self.lock();
+        noted.settled = order::settled(noted.settled, now);
+        noted.settled
     }
 
     /// Writes what was counted, and learns what others have counted and found.
@@ -85,13 +102,13 @@ impl Watch {
     pub(crate) async fn exchange(&self, meter: &Meter) -> Result<()> {
         let Some(number) = self.number.get().copied() else { return Ok(()) };
         let month = Month::of(self.now());
-        let (before, latency) = (self.lock().counted, meter.observed().count(Verb::Get).latency);
+        let (before, pace) = (self.lock().counted, measured(meter));
         let counted = Traffic { sent: meter.sent(), received: meter.received() };
         let more = self.take(counted);
         // What moved since the last exchange belongs to the month that was then; at its end somebody exchanges.
         let then = self.lock().month.unwrap_or(month);
         let work = move |conn: &Connection| {
-            note(conn, number, then, more, latency)?;
+            note(conn, number, then, more, pace)?;
             Ok((traffic::get(conn, number, month)?, health::of(conn, number)?))
         };
         let (total, rows) = match self.catalog.write(work).await {
@@ -118,10 +135,11 @@ impl Watch {
             let row = rows.iter().find(|row| row.side == side);
             self.breaker.restore(side, row.and_then(|row| row.shut));
         }
-        let known = rows.iter().find(|row| row.side == Side::Reads).and_then(|row| row.latency);
+        let known = rows.iter().find(|row| row.side == Side::Reads);
         let mut noted = self.lock();
         (noted.total, noted.month) = (total, Some(month));
-        noted.latency = noted.latency.or(known);
+        noted.pace.latency = noted.pace.latency.or(known.and_then(|row| row.latency));
+        noted.pace.throughput = noted.pace.throughput.or(known.and_then(|row| row.throughput));
     }
 
     /// As [`Watch::exchange`], for those who cannot wait: bytes alone, and nobody is told how it ends.
@@ -132,15 +150,15 @@ impl Watch {
         if more == Traffic::default() {
             return;
         }
-        self.tell("the traffic", move |conn| note(conn, number, month, more, None));
+        self.tell("the traffic", move |conn| note(conn, number, month, more, Pace::default()));
     }
 
     /// The last words of a process: bytes, and how fast reads are.
     pub(crate) fn farewell(&self, meter: &Meter) {
         self.post(meter.sent(), meter.received());
-        let latency = meter.observed().count(Verb::Get).latency;
-        if let (Some(number), Some(latency)) = (self.number.get().copied(), latency) {
-            self.tell("its latency", move |conn| health::put_latency(conn, number, Side::Reads, latency));
+        let pace = measured(meter);
+        if let Some(number) = self.number.get().copied().filter(|_| pace != Pace::default()) {
+            self.tell("its pace", move |conn| health::put_pace(conn, number, Side::Reads, pace));
         }
     }
 
@@ -201,18 +219,13 @@ impl Listen for Watch {
     }
 }
 
-fn note(
-    conn: &Connection,
-    number: BackendNumber,
-    month: Month,
-    more: Traffic,
-    latency: Option<Duration>,
-) -> Result<()> {
+fn measured(meter: &Meter) -> Pace {
+    Pace { latency: meter.observed().count(Verb::Get).latency, throughput: meter.throughput() }
+}
+
+fn note(conn: &Connection, number: BackendNumber, month: Month, more: Traffic, pace: Pace) -> Result<()> {
     if more != Traffic::default() {
         traffic::add(conn, number, month, more)?;
     }
-    match latency {
-        Some(latency) => health::put_latency(conn, number, Side::Reads, latency),
-        None => Ok(()),
-    }
+    health::put_pace(conn, number, Side::Reads, pace)
 }

@@ -1,20 +1,26 @@
 //! The one reader: nothing else turns stored bytes into bytes for a user.
 
+mod body;
 mod feeder;
+mod hedge;
 mod outboard;
 mod report;
 mod verified;
 
-pub(crate) use feeder::collect;
+pub(crate) use body::collect;
+pub use hedge::Hedged;
+pub(crate) use hedge::{Hedging, Purse};
 pub(crate) use outboard::{Outboard, fetch_sidecar};
 pub use report::{ReadReport, Trouble};
 pub(crate) use verified::{Ask, verified};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use backend_core::{Backend, Locator};
 
 use crate::catalog::replicas::{BadChunk, ReplicaRow};
+use crate::health::Gauge;
 
 /// Chunks below this size are hashed where they arrive: handing them to another thread costs more.
 const INLINE: usize = 32 << 10;
@@ -43,6 +49,8 @@ pub(crate) struct Replica {
     pub(crate) bad: Vec<BadChunk>,
     /// Whether it is read to see whether it is still there.
     pub(crate) fresh: bool,
+    /// How its backend is; of one that is not asked beside others, nothing.
+    pub(crate) gauge: Option<Gauge>,
     /// What the catalog knows of it; of a service that is only asked, nothing.
     pub(crate) row: Option<ReplicaRow>,
 }
@@ -63,6 +71,22 @@ impl Replica {
             Haste::None => &self.backend,
             Haste::Some => &self.hasty,
         }
+    }
+
+    /// How long its silence is as usual; `None`: it is waited for.
+    pub(crate) fn delay(&self) -> Option<Duration> {
+        self.gauge.as_ref()?.delay()
+    }
+
+    /// Whether it may be asked in place of one that is silent.
+    pub(crate) fn may_help(&self) -> bool {
+        self.gauge.as_ref().is_some_and(Gauge::may_help)
+    }
+
+    /// Whether reading it costs more than the next class of prices above the other's.
+    pub(crate) fn is_much_dearer(&self, other: &Self) -> bool {
+        let class = |it: &Self| it.gauge.as_ref().map_or(0, Gauge::price_class);
+        class(other) + 1 < class(self)
     }
 
     pub(crate) fn is_bad(&self, offset: u64, len: u64) -> bool {

@@ -59,7 +59,7 @@ impl Outboard {
         for replica in self.replicas.iter().filter(|it| it.backend.info().offers.block) {
             let fetched = replica.backend.get(&Locator::new(*cid), &GetOptions::block()).await;
             if let Ok(fetched) = fetched {
-                let bytes = super::feeder::collect(fetched.body, BLOCK_MAX).await;
+                let bytes = super::collect(fetched.body, BLOCK_MAX).await;
                 if let Some(bytes) = bytes.ok().filter(|bytes| address::verify(cid, bytes).is_ok()) {
                     return Some(bytes);
                 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use backend_core::ErrorKind;
 
-use super::Replica;
+use super::{Hedged, Replica};
 
 /// No more troubles than this are kept of one read; the rest is counted.
 const KEPT: usize = 1000;
@@ -39,6 +39,7 @@ struct Inner {
     troubles: Vec<Trouble>,
     more: u64,
     served: Vec<(String, u64)>,
+    hedged: Hedged,
 }
 
 impl ReadReport {
@@ -80,6 +81,15 @@ impl ReadReport {
     /// Which backends served how many verified bytes.
     pub fn by_backend(&self) -> Vec<(String, u64)> {
         self.lock().served.clone()
+    }
+
+    pub(crate) fn hedged(&self, change: impl FnOnce(&mut Hedged)) {
+        change(&mut self.lock().hedged);
+    }
+
+    /// How often a second copy was asked because the first one was silent.
+    pub fn hedges(&self) -> Hedged {
+        self.lock().hedged
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

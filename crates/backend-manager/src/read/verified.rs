@@ -11,7 +11,9 @@ use ipld::plan::Chunk;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
+use super::body;
 use super::feeder::{self, Coming, Feeder, Fetch, Piece};
+use super::hedge::{Hedger, Hedging};
 use super::{Haste, INLINE, ReadReport, Replica};
 use crate::naming::trim;
 use crate::trouble;
@@ -33,14 +35,17 @@ pub(crate) struct Ask {
     pub(crate) report: ReadReport,
     /// Shared by all reads of a manager: one permit a chunk in memory.
     pub(crate) budget: Arc<Semaphore>,
+    /// When another copy is asked as well.
+    pub(crate) hedging: Hedging,
 }
 
 /// The bytes of a range. Each chunk is hashed before it is handed over; when a replica fails, the stream goes on at that chunk with the next one.
 pub(crate) fn verified(ask: Ask) -> ByteStream {
     let replicas = Arc::new(ask.replicas);
-    let feeder = Feeder::new(ask.chunks, replicas.clone(), ask.report.clone());
+    let hedger = Hedger { hedging: ask.hedging, replicas: replicas.clone(), report: ask.report.clone() };
     let reader = Reader {
-        feeder,
+        feeder: Feeder::new(ask.chunks, hedger.clone()),
+        hedger,
         replicas,
         report: ask.report,
         range: ask.range,
@@ -62,6 +67,7 @@ pub(crate) fn verified(ask: Ask) -> ByteStream {
 
 struct Reader {
     feeder: Feeder,
+    hedger: Hedger,
     replicas: Arc<Vec<Replica>>,
     report: ReadReport,
     range: Range<u64>,
@@ -85,11 +91,14 @@ enum Verdict {
 }
 
 impl Verdict {
-    async fn bytes(self) -> Result<Bytes> {
+    /// The bytes, and from whom they came if that is another one than was asked first.
+    async fn bytes(self, from: Option<usize>) -> Result<(Option<usize>, Bytes)> {
         match self {
-            Verdict::Known(bytes) => bytes,
-            Verdict::Hashing(bytes, task) => task.await.map_err(trouble::lost)?.map(|()| bytes).map_err(|_| bad()),
-            Verdict::Fetching(fetch) => fetch.finish().await,
+            Verdict::Known(bytes) => Ok((from, bytes?)),
+            Verdict::Hashing(bytes, task) => {
+                task.await.map_err(trouble::lost)?.map(|()| (from, bytes)).map_err(|_| bad())
+            }
+            Verdict::Fetching(fetch) => fetch.finish().await.map(|(from, bytes)| (Some(from), bytes)),
         }
     }
 }
@@ -98,9 +107,13 @@ impl Reader {
     async fn step(&mut self) -> Result<Option<Bytes>> {
         self.fill().await?;
         let Some(check) = self.checks.pop_front() else { return Ok(None) };
-        let bytes = match (check.verdict.bytes().await, check.from) {
-            (Ok(bytes), from) => {
+        let bytes = match (check.verdict.bytes(check.from).await, check.from) {
+            (Ok((from, bytes)), first) => {
                 if let Some(from) = from {
+                    // Whoever was slow is not asked for what follows.
+                    if first != Some(from) {
+                        self.feeder.prefer(from);
+                    }
                     self.report.served(&self.replicas[from], check.chunk.len);
                 }
                 bytes
@@ -136,7 +149,7 @@ impl Reader {
                 // What was fetched before is handed over first; the failure shows again when this chunk's turn comes.
                 Err(err) if self.checks.is_empty() => return Err(err),
                 Err(err) => {
-                    self.feeder = Feeder::new(failing(err), self.replicas.clone(), self.report.clone());
+                    self.feeder = Feeder::new(failing(err), self.hedger.clone());
                     return Ok(());
                 }
             }
@@ -162,7 +175,7 @@ async fn rescue(
             true => Err(Error::new(ErrorKind::Integrity, "this chunk is known to be bad here")),
             false => {
                 let haste = if index == from || replicas.len() <= 2 { Haste::None } else { Haste::Some };
-                feeder::alone(replica, chunk, haste).await
+                body::alone(replica, chunk, haste).await
             }
         };
         match result.and_then(|bytes| chunk.verify(&bytes).map(|()| bytes).map_err(|_| bad())) {

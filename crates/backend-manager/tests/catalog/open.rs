@@ -46,11 +46,12 @@ async fn a_catalog_of_schema_1_is_brought_up_to_date() {
     Connection::open(&path).unwrap().execute_batch(&format!("{first};{rows}")).unwrap();
     let usb = BackendNumber::new(7);
     let row = FactsRow { fingerprint: "f".into(), facts: serde_json::json!({ "versions": true }), learnt_at: NOW };
+    let newest = schema::VERSION.to_string();
     for again in [false, true] {
         let catalog = Catalog::open(&path).unwrap();
         let (found, version) =
             catalog.read(move |conn| Ok((facts::find(conn, usb)?, meta::get(conn, "schema")?))).await.unwrap();
-        assert_eq!((found, version.as_deref()), (again.then(|| row.clone()), Some("3")));
+        assert_eq!((found, version.as_deref()), (again.then(|| row.clone()), Some(&*newest)));
         let row = row.clone();
         catalog.write(move |conn| facts::put(conn, usb, &row)).await.unwrap();
     }
@@ -179,15 +180,16 @@ async fn how_a_power_is_stays_as_it_was_told() {
     let shut = Shut { kind: ErrorKind::Timeout, since, retry_at, times: 2 };
     let latency = std::time::Duration::from_micros(1500);
     let told = move |conn: &Connection| {
-        health::put_latency(conn, usb, Side::Reads, latency)?;
+        health::put_pace(conn, usb, Side::Reads, health::Pace { latency: Some(latency), throughput: None })?;
+        health::put_pace(conn, usb, Side::Reads, health::Pace { latency: None, throughput: Some(7) })?;
         health::put(conn, usb, Side::Reads, Some(&shut))?;
         health::put(conn, usb, Side::Writes, Some(&shut))?;
         health::put(conn, usb, Side::Writes, None)?;
         health::of(conn, usb)
     };
     let rows = [
-        HealthRow { side: Side::Reads, shut: Some(shut), latency: Some(latency) },
-        HealthRow { side: Side::Writes, shut: None, latency: None },
+        HealthRow { side: Side::Reads, shut: Some(shut), latency: Some(latency), throughput: Some(7) },
+        HealthRow { side: Side::Writes, shut: None, latency: None, throughput: None },
     ];
     assert_eq!(catalog.write(told).await.unwrap(), rows);
 }

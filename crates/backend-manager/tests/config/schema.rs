@@ -7,11 +7,12 @@ fn the_envelope_is_described() {
     let schema = schema();
     let properties = schema.get("properties").and_then(|it| it.as_object()).unwrap();
     let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
-    let known = "connection credentials description domain enabled name operational policies tier traits type";
+    let known = "connection credentials description domain enabled name operational policies routing tier traits type";
     assert_eq!(keys, known.split(' ').collect::<Vec<_>>());
     assert_eq!(schema.get("additionalProperties"), Some(&false.into()));
     assert!(properties["operational"]["properties"]["retry_count"].is_object());
     assert!(properties["policies"]["properties"]["retention_days"].is_object());
+    assert!(properties["routing"]["properties"]["retrieval_cost_per_gb"].is_object());
     assert!(schema.get("$defs").is_none());
 }
 

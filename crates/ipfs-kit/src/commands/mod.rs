@@ -14,6 +14,7 @@ mod pin;
 mod policy;
 mod remove;
 mod report;
+mod route;
 mod run;
 mod sync;
 mod verify;
@@ -64,6 +65,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
             let wanted = health::Wanted { names, probing, every };
             block_on(async { health::run(&open(home)?, &wanted, output).await })
         }
+        Command::Route(command) => block_on(async { route::run(&open(home)?, command, output).await }),
         Command::Run(args) => serve(|stop| async move { run::run(open(home)?, args, stop, output).await }),
         Command::Policy(command) => block_on(async { policy::run(&open(home)?, command, output).await }),
         Command::Pin(command) => block_on(async { pin::run(&open(home)?, command, output).await }),
