@@ -7,12 +7,13 @@ mod describe;
 mod features;
 mod linked;
 mod marker;
+mod matrix;
 mod readme;
 mod reference;
 mod schema;
 mod table;
 
-pub use describe::{Backend, Described, Failing};
+pub use describe::{Backend, Described, Failing, Purpose, Suiting};
 
 use crate::failure::{Failure, Result};
 use crate::tree::Tree;

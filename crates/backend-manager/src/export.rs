@@ -136,7 +136,7 @@ impl Export<'_> {
 
     async fn file(&self, target: &Target, path: &Path) -> Result<u64> {
         let (stored, size) = self.manager.file(target).await?;
-        let mut body = self.manager.body(&stored, size, 0..size, self.report.clone());
+        let mut body = self.manager.served(&stored, size, 0..size, self.report.clone()).await;
         let mut file = create(path)?;
         let mut written = 0;
         while let Some(bytes) = body.next().await {

@@ -7,7 +7,7 @@ use ipld::{Cid, address};
 
 use crate::catalog::contents::{self, ContentKind, ContentRow, NewContent};
 use crate::catalog::replicas::{self, ReplicaRow};
-use crate::catalog::{blocks, names};
+use crate::catalog::{ContentNumber, blocks, cached, names};
 use crate::layout;
 use crate::manager::Manager;
 use crate::read::{How, Outboard, Replica};
@@ -20,6 +20,8 @@ pub(crate) struct Stored {
     pub(crate) content: NewContent,
     pub(crate) dag: Dag,
     pub(crate) replicas: Vec<Replica>,
+    /// Its number, if the catalog knows it.
+    pub(crate) number: Option<ContentNumber>,
     /// Whether the catalog does not know it: its nodes are fetched as they are wanted.
     pub(crate) is_foreign: bool,
 }
@@ -102,7 +104,8 @@ impl Manager {
 
     pub(crate) async fn stored(&self, row: ContentRow) -> Result<Stored> {
         let number = row.number;
-        let rows = self.catalog().read(move |conn| replicas::of(conn, number)).await?;
+        let read = move |conn: &rusqlite::Connection| Ok((replicas::of(conn, number)?, cached::of(conn, number)?));
+        let (rows, near) = self.catalog().read(read).await?;
         let mut replicas = Vec::new();
         for it in rows.into_iter().filter(ReplicaRow::is_readable) {
             let name = it.backend_name.clone();
@@ -121,7 +124,11 @@ impl Manager {
             true => Dag::empty(),
             false => Outboard::new(known, row.content.cid, replicas.clone()).dag(),
         };
-        Ok(Stored { content: row.content, dag, replicas, is_foreign: false })
+        // What a cache has is asked first; it has no nodes, so the outboard does not know it.
+        if let Some(near) = self.cached_copy(near, &row).await? {
+            replicas.insert(0, near);
+        }
+        Ok(Stored { content: row.content, dag, replicas, number: Some(number), is_foreign: false })
     }
 
     pub(crate) async fn replica(&self, row: ReplicaRow, content: &ContentRow) -> Result<Replica> {
@@ -147,6 +154,7 @@ impl Manager {
             bad,
             fresh: false,
             gauge,
+            cached: None,
             row: Some(row),
         })
     }

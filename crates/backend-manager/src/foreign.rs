@@ -43,6 +43,7 @@ impl Manager {
             bad: Vec::new(),
             fresh: false,
             gauge: None,
+            cached: None,
             row: None,
         };
         Ok(members.into_iter().map(replica).collect())
@@ -59,7 +60,7 @@ impl Manager {
         }
         let nodes = Foreign { replicas: replicas.clone(), blocks: self.blocks() };
         let content = NewContent { cid: *cid, size: None, kind: ContentKind::Dag, profile: 0 };
-        Ok(Stored { content, dag: Dag::new(Arc::new(nodes)), replicas, is_foreign: true })
+        Ok(Stored { content, dag: Dag::new(Arc::new(nodes)), replicas, number: None, is_foreign: true })
     }
 }
 

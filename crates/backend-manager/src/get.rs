@@ -8,6 +8,7 @@ use ipld::Cid;
 use ipld::plan::Chunk;
 use ipld::resolve::Target;
 
+use crate::cache;
 use crate::catalog::Catalog;
 use crate::catalog::events::{self, Event, Verb};
 use crate::catalog::replicas::{self, BadChunk, ReplicaAt, ReplicaState};
@@ -46,7 +47,7 @@ impl Manager {
         let (stored, size) = self.file(target).await?;
         let range = range.unwrap_or(ByteRange::From(0)).within(size)?;
         let report = self.listen(ReadReport::default());
-        let body = self.body(&stored, size, range.clone(), report.clone());
+        let body = self.served(&stored, size, range.clone(), report.clone()).await;
         Ok(Reading { cid: target.cid, size, range, body, report })
     }
 
@@ -74,6 +75,9 @@ impl Manager {
     pub(crate) fn listen(&self, report: ReadReport) -> ReadReport {
         let catalog = self.catalog().clone();
         report.telling(move |replica, trouble| {
+            if let Some(slot) = replica.cached {
+                cache::distrust(&catalog, replica, slot, trouble);
+            }
             if trouble.kind == ErrorKind::Integrity
                 && let Err(err) = suspect(&catalog, replica, trouble)
             {

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod add;
+mod cache;
 mod car;
 pub mod catalog;
 pub mod config;
@@ -36,12 +37,14 @@ mod repair;
 mod route;
 mod stored;
 pub mod transfer;
+mod suits;
 mod trouble;
 mod verify;
 mod views;
 
 pub use add::{AddRequest, Existing, Input, Name, Place, name};
 pub use backend_layers::{Lately, SystemClock};
+pub use cache::CacheView;
 pub use car::{Archive, ExportedCar};
 pub use desired::{Explained, ExplainedPlace, Finding, PinView, PinWish, PolicyView};
 pub use export::{ExportOptions, Exported};
@@ -61,6 +64,7 @@ pub use reconcile::{
 };
 pub use repair::Repaired;
 pub use route::{Candidate, Criteria, Criterion, Estimate, LeftOut, Routed, Sought};
+pub use suits::{Judged, Purpose, Verdict, purposes};
 pub use views::{
     Activity, BadChunk, ContentKind, DirectoryEntry, Known, Listed, Receipt, Removed, RemovedCopies, ReplicaReceipt,
     ReplicaState, ReplicaView, Safety, Tested, Verified,

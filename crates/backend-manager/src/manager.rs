@@ -9,6 +9,7 @@ use backend_layers::SystemClock;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
+use crate::cache::Caches;
 use crate::catalog::process::{Process, Worker};
 use crate::catalog::{Catalog, ContentNumber, Timestamp, pins};
 use crate::config::{BackendConfig, ConfigStore, Home};
@@ -40,6 +41,7 @@ struct Inner {
     budget: Arc<Semaphore>,
     blocks: Arc<Blocks>,
     purse: Arc<Purse>,
+    caches: Caches,
 }
 
 impl Manager {
@@ -61,8 +63,8 @@ impl Manager {
         let process = Process::start(home.root())?;
         let fleet = Fleet::new(ConfigStore::new(&home), catalog.clone(), clock);
         let budget = Arc::new(Semaphore::new(CHUNKS));
-        let (blocks, purse) = (Arc::default(), Arc::default());
-        Ok(Self { inner: Arc::new(Inner { home, catalog, process, fleet, budget, blocks, purse }) })
+        let (blocks, purse, caches) = (Arc::default(), Arc::default(), Caches::default());
+        Ok(Self { inner: Arc::new(Inner { home, catalog, process, fleet, budget, blocks, purse, caches }) })
     }
 
     /// The configuration files.
@@ -115,6 +117,10 @@ impl Manager {
     /// How often reads of this manager asked a second copy because the first one was silent.
     pub fn hedges(&self) -> Hedged {
         self.inner.purse.counted()
+    }
+
+    pub(crate) fn caches(&self) -> &Caches {
+        &self.inner.caches
     }
 
     pub(crate) fn blocks(&self) -> Arc<Blocks> {

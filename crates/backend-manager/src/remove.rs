@@ -125,6 +125,12 @@ impl Manager {
                 Err(err) => tally.failed(&backend, err),
             }
         }
+        for (cache, gone) in self.uncache(number).await? {
+            match gone {
+                Ok(()) => tally.removed(&cache, removal_word(Removal::Erased)),
+                Err(err) => tally.failed(&cache, err),
+            }
+        }
         Ok(())
     }
 }

@@ -329,9 +329,13 @@ pub(crate) enum Backend {
         #[arg(long)]
         write: bool,
     },
-    /// List the types of backends in this build
-    #[command(after_help = "Example:\n  ipfs-kit backend types")]
-    Types,
+    /// List the types of backends in this build, or say which of them suits a purpose
+    #[command(after_help = "Examples:\n  ipfs-kit backend types\n  ipfs-kit backend types --for archival")]
+    Types {
+        /// archival, backup, cache, cdn, collaboration, datasets or source
+        #[arg(long = "for", value_name = "PURPOSE")]
+        purpose: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,6 +14,7 @@ fn place(n: usize) -> Place {
     Place {
         name: format!("p{n}"),
         kind: "local".to_owned(),
+        tier: None,
         domain: format!("d{n}"),
         keeps: true,
         proves: true,

@@ -49,6 +49,28 @@ impl Goal {
     }
 }
 
+/// What a policy wants of content, by its age.
+#[derive(Debug)]
+pub(crate) struct Stages {
+    first: Goal,
+    /// From which age on what else is wanted, the youngest first.
+    later: Vec<(u64, Goal)>,
+}
+
+impl Stages {
+    pub(crate) fn new(policy: &Policy, places: &[Place]) -> Self {
+        let mut later: Vec<(u64, Goal)> =
+            policy.tiers.iter().map(|tier| (tier.after_s, Goal::new(&policy.at(tier), places))).collect();
+        later.sort_by_key(|(after, _)| *after);
+        Self { first: Goal::new(policy, places), later }
+    }
+
+    pub(crate) fn at(&self, age: u64) -> &Goal {
+        let due = self.later.iter().take_while(|(after, _)| *after <= age).last();
+        due.map_or(&self.first, |(_, goal)| goal)
+    }
+}
+
 /// Failure domains by number.
 #[derive(Debug)]
 pub(crate) struct Domains(Vec<usize>);

@@ -25,6 +25,6 @@ pub use brake::{Brake, Limits, Totals};
 pub use content::{Content, Copy, State, Wish};
 pub use place::{Place, Serving};
 pub use plan::Planner;
-pub use policy::Policy;
+pub use policy::{Policy, Tier};
 pub use rule::{Bound, Malformed, Rule, Trait};
 pub use step::{Outcome, Standing, Step, Terms, Why};

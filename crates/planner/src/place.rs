@@ -20,6 +20,8 @@ pub struct Place {
     pub name: String,
     /// The canonical name of its type.
     pub kind: String,
+    /// How often content there is expected to be wanted, as the user calls it: `hot`, `cold`.
+    pub tier: Option<String>,
     /// What fails together with it: copies count once for each.
     pub domain: String,
     /// Whether copies there are replicas: neither a source nor a witness is.

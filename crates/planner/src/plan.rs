@@ -3,7 +3,7 @@
 use crate::brake::Totals;
 use crate::choose::Nowhere;
 use crate::content::{Content, Copy, State};
-use crate::goal::{Domains, Goal};
+use crate::goal::{Domains, Goal, Stages};
 use crate::place::{Place, Serving};
 use crate::policy::Policy;
 use crate::step::{Outcome, Standing, Step, Terms, Why};
@@ -18,7 +18,7 @@ pub struct Planner<'a> {
     pub(crate) domains: Domains,
     pub(crate) free: Vec<Option<u64>>,
     pub(crate) terms: Terms,
-    goals: Vec<Goal>,
+    goals: Vec<Stages>,
     totals: Totals,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Planner<'a> {
             domains: Domains::of(places),
             free: places.iter().map(|place| place.free).collect(),
             terms,
-            goals: policies.iter().map(|policy| Goal::new(policy, places)).collect(),
+            goals: policies.iter().map(|policy| Stages::new(policy, places)).collect(),
             totals: Totals { copies: vec![(0, 0); places.len()], ..Totals::default() },
         }
     }
@@ -72,7 +72,9 @@ impl<'a> Planner<'a> {
 
     /// Where new content under `policy` goes: a place for each copy, best first; and why there are not more, if there are fewer than the policy asks for.
     pub fn targets(&self, policy: usize, size: u64) -> (Vec<usize>, Option<Why>) {
-        let Some(goal) = self.goals.get(policy) else { return (Vec::new(), Some(Why::TooFewDomains)) };
+        let Some(goal) = self.goals.get(policy).map(|it| it.at(0)) else {
+            return (Vec::new(), Some(Why::TooFewDomains));
+        };
         let content = Content { size, since: self.terms.now, wishes: &[], copies: &[] };
         let (mut places, mut taken) = (Vec::new(), Vec::new());
         while places.len() < goal.replicas as usize {
@@ -89,7 +91,7 @@ impl<'a> Planner<'a> {
 
     /// For each place, how much `policy` prefers it for new content of `size` bytes (0 most of all), or why nothing of it is put there now.
     pub fn candidates(&self, policy: usize, size: u64) -> Vec<Result<usize, Why>> {
-        let Some(goal) = self.goals.get(policy) else { return Vec::new() };
+        let Some(goal) = self.goals.get(policy).map(|it| it.at(0)) else { return Vec::new() };
         let content = Content { size, since: self.terms.now, wishes: &[], copies: &[] };
         let standing = |place: usize| {
             let refused = self.refusal(&[goal], place, &content).or_else(|| self.closed(place));
@@ -128,7 +130,8 @@ impl<'a> Planner<'a> {
 
     /// A hold outlives the pin that brought it.
     fn live(&self, content: &Content<'_>) -> Vec<&Goal> {
-        let live = content.wishes.iter().filter_map(|wish| Some((wish, self.goals.get(wish.policy)?)));
+        let age = self.terms.now.saturating_sub(content.since);
+        let live = content.wishes.iter().filter_map(|wish| Some((wish, self.goals.get(wish.policy)?.at(age))));
         live.filter(|(wish, goal)| wish.is_live(self.terms.now) || goal.legal_hold).map(|(_, goal)| goal).collect()
     }
 

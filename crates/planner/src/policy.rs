@@ -24,6 +24,20 @@ pub struct Policy {
     pub legal_hold: bool,
     /// After so many seconds a copy is read back again.
     pub verify_every_s: Option<u64>,
+    /// What is wanted in place of that when content has grown older: of those whose time has come, the one that begins last.
+    pub tiers: Vec<Tier>,
+}
+
+/// What is wanted of content from some age on. The rest is as the policy says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tier {
+    /// In seconds, from when the content came to us.
+    pub after_s: u64,
+    /// Copies; `None`: as before.
+    pub replicas: Option<u32>,
+    /// Where alone.
+    pub only: Vec<Rule>,
 }
 
 impl Default for Policy {
@@ -36,6 +50,7 @@ impl Default for Policy {
             private: false,
             legal_hold: false,
             verify_every_s: None,
+            tiers: Vec::new(),
         }
     }
 }
@@ -44,6 +59,23 @@ impl Policy {
     /// Whether a copy there would count for this wish.
     pub(crate) fn wants(&self, place: &Place) -> bool {
         self.only.is_empty() || self.only.iter().any(|rule| rule.matches(place))
+    }
+
+    /// How many copies it wants of content of this age, in seconds.
+    pub fn replicas_at(&self, age: u64) -> u32 {
+        // Of two that begin at the same moment, the one that is written last.
+        let due = self.tiers.iter().filter(|tier| tier.after_s <= age).max_by_key(|tier| tier.after_s);
+        due.and_then(|tier| tier.replicas).unwrap_or(self.replicas)
+    }
+
+    /// As it is from a tier on.
+    pub(crate) fn at(&self, tier: &Tier) -> Self {
+        Self {
+            replicas: tier.replicas.unwrap_or(self.replicas),
+            only: tier.only.clone(),
+            tiers: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// Whether a new copy may be put there, as far as its privacy goes.

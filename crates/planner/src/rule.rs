@@ -1,4 +1,4 @@
-//! One word of a policy about backends: `type:s3`, `can:range`, `domain:home`, `durability>=high`, or a backend's name.
+//! One word of a policy about backends: `type:s3`, `can:range`, `domain:home`, `tier:cold`, `durability>=high`, or a backend's name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +20,8 @@ pub enum Rule {
     Can(String),
     /// Those that fail together: `domain:home`.
     Domain(String),
+    /// Those of a tier: `tier:cold`.
+    Tier(String),
     /// Those of which something is to be expected: `durability>=high`, `cost<=low`, `latency<=medium`.
     Trait(Trait, Bound, Grade),
 }
@@ -47,7 +49,7 @@ pub enum Bound {
 /// A word that is no rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} names no backends: expected a name, type:…, can:…, domain:…, or one of durability, cost, latency with >= or <= and low, medium or high"
+    "{0:?} names no backends: expected a name, type:…, can:…, domain:…, tier:…, or one of durability, cost, latency with >= or <= and low, medium or high"
 )]
 pub struct Malformed(String);
 
@@ -55,6 +57,8 @@ pub struct Malformed(String);
 const MAX_LEN: usize = 255;
 const TRAITS: [(&str, Trait); 3] =
     [("durability", Trait::Durability), ("cost", Trait::Cost), ("latency", Trait::Latency)];
+/// What a backend's file may say under `tier`.
+const TIERS: [&str; 5] = ["hot", "standard", "warm", "cold", "archive"];
 const GRADES: [(&str, Grade); 3] = [("low", Grade::Low), ("medium", Grade::Medium), ("high", Grade::High)];
 const BOUNDS: [(&str, Bound); 2] = [(">=", Bound::AtLeast), ("<=", Bound::AtMost)];
 
@@ -66,6 +70,7 @@ impl Rule {
             Rule::Kind(kind) => place.kind == *kind,
             Rule::Can(what) => place.offers.rows().iter().any(|(name, offered)| name == what && *offered),
             Rule::Domain(domain) => place.domain == *domain,
+            Rule::Tier(tier) => place.tier.as_ref() == Some(tier),
             Rule::Trait(of, bound, grade) => {
                 let is = match of {
                     Trait::Durability => place.traits.durability,
@@ -101,6 +106,7 @@ impl Rule {
             _ if what.is_empty() => None,
             "type" => Some(Rule::Kind(what.to_owned())),
             "domain" => Some(Rule::Domain(what.to_owned())),
+            "tier" => TIERS.contains(&what).then(|| Rule::Tier(what.to_owned())),
             "can" => offered(what).then(|| Rule::Can(what.to_owned())),
             _ => None,
         }
@@ -136,6 +142,7 @@ impl fmt::Display for Rule {
             Rule::Kind(kind) => write!(f, "type:{kind}"),
             Rule::Can(what) => write!(f, "can:{what}"),
             Rule::Domain(domain) => write!(f, "domain:{domain}"),
+            Rule::Tier(tier) => write!(f, "tier:{tier}"),
             Rule::Trait(of, bound, grade) => {
                 let of = TRAITS.iter().find(|it| it.1 == *of).map_or("", |it| it.0);
                 let sign = BOUNDS.iter().find(|it| it.1 == *bound).map_or("", |it| it.0);
@@ -162,12 +169,22 @@ mod tests {
         check("home", Some(Rule::Name("home".to_owned())));
         check(" type:s3 ", Some(Rule::Kind("s3".to_owned())));
         check("can:range", Some(Rule::Can("range".to_owned())));
+        check("tier:cold", Some(Rule::Tier("cold".to_owned())));
         check("domain:attic", Some(Rule::Domain("attic".to_owned())));
         check("durability>=high", Some(Rule::Trait(Trait::Durability, Bound::AtLeast, Grade::High)));
         check("cost <= low", Some(Rule::Trait(Trait::Cost, Bound::AtMost, Grade::Low)));
-        for text in
-            ["", "type:", "can:fly", "colour:red", "cost<low", "cost>=cheap", "beauty>=high", "a\nb", &"x".repeat(256)]
-        {
+        for text in [
+            "",
+            "type:",
+            "can:fly",
+            "colour:red",
+            "tier:lukewarm",
+            "cost<low",
+            "cost>=cheap",
+            "beauty>=high",
+            "a\nb",
+            &"x".repeat(256),
+        ] {
             check(text, None);
         }
     }

@@ -18,6 +18,36 @@ pub struct Described {
     pub backends: Vec<Backend>,
     /// Every kind of error.
     pub errors: Vec<Failing>,
+    /// Every purpose, and how the types suit it.
+    #[serde(default)]
+    pub purposes: Vec<Purpose>,
+}
+
+/// A purpose.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Purpose {
+    /// Its name.
+    pub name: String,
+    /// One line.
+    pub summary: String,
+    /// Every type, the best first.
+    pub types: Vec<Suiting>,
+}
+
+/// A type, judged for a purpose.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Suiting {
+    /// Which.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `good`, `fair`, `poor` or `no`.
+    pub verdict: String,
+    /// Of 100.
+    pub score: u32,
+    /// What speaks for it.
+    pub reasons: Vec<String>,
+    /// What it lacks.
+    pub lacks: Vec<String>,
 }
 
 /// One descriptor.

@@ -1,14 +1,16 @@
 //! The references in `docs/generated/`: every backend, every setting, every error.
 
 use super::table::table;
-use super::{Described, Output, readme};
+use super::{Described, Output, matrix, readme};
 
 const NOTE: &str = "<!-- Written by `cargo xtask gen` from the descriptors; edits are lost. -->";
 
 pub(super) fn outputs(described: &Described) -> Vec<Output> {
     let pages = [
         ("backends", "Backends", backends(described)),
+        ("comparison", "What each backend offers", matrix::comparison(described)),
         ("configuration", "Configuration of each backend", configuration(described)),
+        ("decision-matrix", "Which backend for what", matrix::decisions(described)),
         ("errors", "Errors", errors(described)),
     ];
     let page = |(name, title, body): (&str, &str, String)| Output {
@@ -29,7 +31,7 @@ fn backends(described: &Described) -> String {
 
 fn configuration(described: &Described) -> String {
     let mut text = String::from(
-        "`name`, `type`, `enabled`, `domain`, `operational` and `policies` are the same for every backend. What follows is each one's own.\n",
+        "`name`, `type`, `enabled`, `domain`, `tier`, `traits`, `operational`, `policies`, `routing`, `role` and `cache` are the same for every backend. What follows is each one's own.\n",
     );
     for backend in &described.backends {
         text.push_str(&format!("\n## {}\n\n{}\n", backend.kind, readme::configuration(backend)));

@@ -7,7 +7,7 @@
 //! Desired state: [`contents`], [`aliases`], [`blocks`] (the outboard), [`links`], [`pins`], [`policies`], [`names`],
 //! [`marks`] (what sources looked like). Seen state: [`backends`],
 //! [`facts`], [`health`],
-//! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]. Both at once, for planning: [`survey`]. The catalog itself: [`meta`],
+//! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]; and [`cached`], which is no copy. Both at once, for planning: [`survey`]. The catalog itself: [`meta`],
 //! [`process`] (who is alive), [`leases`] (who does which chore), [`invariants`].
 //!
 //! Nothing answers more than [`PAGE_MAX`] rows: longer answers are asked for page by page, by key.
@@ -15,6 +15,7 @@
 pub mod aliases;
 pub mod backends;
 pub mod blocks;
+pub mod cached;
 mod columns;
 mod connection;
 pub mod contents;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::caching::{self, CacheSettings, Duty};
 use super::key_path::KeyPath;
 use super::mask;
 use super::policies::Policies;
@@ -61,6 +62,12 @@ pub struct BackendConfig {
     /// What reading and keeping costs there, and when another copy is asked in its place.
     #[serde(default, deserialize_with = "nothing_is_default")]
     pub routing: Routing,
+    /// Whether it keeps copies that count, or what was read lately.
+    #[serde(default)]
+    pub role: Duty,
+    /// How it works as a cache.
+    #[serde(default)]
+    pub cache: Option<CacheSettings>,
 }
 
 /// How often content is expected to be wanted.
@@ -77,6 +84,19 @@ pub enum Tier {
     Cold,
     /// Hardly ever.
     Archive,
+}
+
+impl Tier {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hot => "hot",
+            Self::Standard => "standard",
+            Self::Warm => "warm",
+            Self::Cold => "cold",
+            Self::Archive => "archive",
+        }
+    }
 }
 
 /// A coarse measure.
@@ -161,6 +181,8 @@ impl BackendConfig {
             operational: Map::new(),
             policies: Policies::default(),
             routing: Routing::default(),
+            role: Duty::default(),
+            cache: None,
         }
     }
 
@@ -186,6 +208,7 @@ impl BackendConfig {
             check_text(text, most).map_err(|what| Problem::at(&[key], what))?;
         }
         self.policies.check().map_err(|(key, what)| Problem::at(&["policies", key], what))?;
+        caching::check(self.role, self.cache.as_ref()).map_err(|(keys, what)| Problem::at(keys, what))?;
         self.routing.check().map_err(|(key, what)| Problem::at(&["routing", key], what))
     }
 
@@ -257,6 +280,10 @@ struct Written<'a> {
     policies: &'a Policies,
     #[serde(skip_serializing_if = "Routing::is_empty")]
     routing: &'a Routing,
+    #[serde(skip_serializing_if = "caching::is_store")]
+    role: Duty,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<&'a CacheSettings>,
 }
 
 impl<'a> Written<'a> {
@@ -274,6 +301,8 @@ impl<'a> Written<'a> {
             operational: &config.operational,
             policies: &config.policies,
             routing: &config.routing,
+            role: config.role,
+            cache: config.cache.as_ref(),
         }
     }
 }

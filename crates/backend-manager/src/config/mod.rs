@@ -9,6 +9,7 @@
 
 mod bounded;
 mod build;
+mod caching;
 mod change;
 mod document;
 mod envelope;
@@ -31,12 +32,14 @@ mod routing;
 mod schema;
 mod store;
 mod substitute;
+mod tiers;
 mod toml;
 mod validate;
 mod variables;
 mod yaml;
 
 pub use build::build;
+pub use caching::{Admission, CacheSettings, Duty};
 pub use change::Change;
 pub use envelope::{BackendConfig, Level, MAX_NAME, Tier, TraitOverrides, check_name};
 pub use home::{Home, PROGRAM_HOME};
@@ -48,5 +51,7 @@ pub use policy_store::PolicyStore;
 pub use routing::Routing;
 pub use schema::{schema, schema_of};
 pub use store::{ConfigStore, Listed};
+pub use tiers::TierFile;
+pub(crate) use validate::can_cache;
 pub use validate::validate;
 pub use variables::{OVERRIDE_PREFIX, Variables};

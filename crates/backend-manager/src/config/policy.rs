@@ -12,8 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::check_name;
+use super::tiers::TierFile;
 
-const MAX_REPLICAS: u32 = 64;
+pub(super) const MAX_REPLICAS: u32 = 64;
 /// Rules about backends, and rules about content, of one policy.
 const MAX_RULES: usize = 64;
 const MAX_TEXT: usize = 1024;
@@ -27,7 +28,7 @@ pub struct PolicyFile {
     pub description: Option<String>,
     /// Copies, each in another failure domain: 1 to 64.
     pub replicas: u32,
-    /// Where rather than elsewhere, the first most of all: a backend's name, `type:…`, `can:…`, `domain:…`, or `durability>=high`, `cost<=low`, `latency<=medium`.
+    /// Where rather than elsewhere, the first most of all: a backend's name, `type:…`, `can:…`, `domain:…`, `tier:…`, or `durability>=high`, `cost<=low`, `latency<=medium`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub prefer: Vec<String>,
     /// Where alone; copies elsewhere are removed once these are proved.
@@ -47,6 +48,9 @@ pub struct PolicyFile {
     /// After this time content that was added under it is not wanted any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expire_after: Option<Period>,
+    /// What is wanted in place of `replicas` and `only` when content has grown older. Its copies move: what is new is proved before what is old goes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<TierFile>,
     /// Which content it is for, if nobody names a policy: whatever one of these rules fits.
     #[serde(rename = "match", skip_serializing_if = "Vec::is_empty")]
     pub matches: Vec<Match>,
@@ -88,6 +92,7 @@ impl Default for PolicyFile {
             legal_hold: false,
             verify_every: None,
             expire_after: None,
+            tiers: Vec::new(),
             matches: Vec::new(),
             priority: 0,
         }
@@ -110,6 +115,11 @@ impl PolicyFile {
             private: self.private,
             legal_hold: self.legal_hold,
             verify_every_s: self.verify_every.map(|it| it.0),
+            tiers: self
+                .tiers
+                .iter()
+                .map(|it| planner::Tier { after_s: it.after.seconds(), replicas: it.replicas, only: rules(&it.only) })
+                .collect(),
         })
     }
 
@@ -124,6 +134,10 @@ impl PolicyFile {
         for (key, rules) in [("prefer", &self.prefer), ("only", &self.only), ("never", &self.never)] {
             check_rules(rules).map_err(|what| (key, what))?;
         }
+        if MAX_RULES < self.tiers.len() {
+            return Err(("tiers", format!("has more than {MAX_RULES} tiers")));
+        }
+        self.tiers.iter().try_for_each(TierFile::check).map_err(|what| ("tiers", what))?;
         if MAX_RULES < self.matches.len() {
             return Err(("match", format!("has more than {MAX_RULES} rules")));
         }
@@ -131,7 +145,7 @@ impl PolicyFile {
     }
 }
 
-fn check_rules(rules: &[String]) -> Result<(), String> {
+pub(super) fn check_rules(rules: &[String]) -> Result<(), String> {
     if MAX_RULES < rules.len() {
         return Err(format!("has more than {MAX_RULES} rules"));
     }
@@ -301,6 +315,14 @@ mod tests {
         check(&|it| it.prefer = vec!["beauty>=high".to_owned()], "prefer: ");
         check(&|it| it.only = vec!["Not A Name".to_owned()], "only: ");
         check(&|it| it.matches = vec![Match::default()], "match: ");
+        let tier = |replicas, only: &[&str]| TierFile {
+            after: "30d".parse().unwrap(),
+            replicas,
+            only: only.iter().map(|it| (*it).to_owned()).collect(),
+        };
+        check(&|it| it.tiers = vec![tier(None, &[])], "tiers: ");
+        check(&|it| it.tiers = vec![tier(Some(0), &["tier:cold"])], "tiers: ");
+        check(&|it| it.tiers = vec![tier(None, &["tier:lukewarm"])], "tiers: ");
         check(&|it| it.matches = vec![Match { name: Some("[".to_owned()), ..Match::default() }], "match: ");
         assert!(PolicyFile::default().policy().is_ok());
     }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use backend_core::{Capabilities, Clock, Descriptor, Error, ErrorKind, Result, Settings, find};
+use backend_core::{
+    Addressing, Backend, Capabilities, Clock, Descriptor, Error, ErrorKind, Result, Role, Settings, find,
+};
 use backend_layers::{Operational, SystemClock};
 use serde_json::Value;
 
+use super::caching::Duty;
 use super::envelope::BackendConfig;
 
 impl BackendConfig {
@@ -48,6 +51,22 @@ pub(super) fn offers(config: &BackendConfig, clock: Arc<dyn Clock>) -> Result<Ca
 pub fn validate(config: &BackendConfig, clock: Arc<dyn Clock>) -> Result<&'static Descriptor> {
     let descriptor = find(&config.kind)?;
     config.operational()?;
-    (descriptor.open)(config.settings(clock))?;
-    Ok(descriptor)
+    let backend = (descriptor.open)(config.settings(clock))?;
+    match config.role == Duty::Cache && !can_cache(&*backend) {
+        true => Err(Error::new(
+            ErrorKind::InvalidConfig,
+            format!(
+                "{}: role: a cache takes, gives and removes content by key, and {} does not",
+                config.name, config.kind
+            ),
+        )),
+        false => Ok(descriptor),
+    }
+}
+
+/// Whether what is put there can be had again and taken away, under names of ours.
+pub(crate) fn can_cache(backend: &dyn Backend) -> bool {
+    let info = backend.info();
+    let is_keyed = info.addressing == Addressing::Key && info.role == Role::Store;
+    is_keyed && info.offers.add && info.offers.get && info.offers.remove
 }

@@ -7,6 +7,7 @@ use backend_layers::{BOUNDS_MS, Meter, Verb};
 
 use super::board::Board;
 use super::exposition::{Kind, Page};
+use crate::cache::CacheView;
 use crate::fleet::Member;
 use crate::health::{HealthView, Probing, StateView};
 use crate::manager::Manager;
@@ -29,6 +30,7 @@ pub(super) async fn page(manager: &Manager, board: &Board) -> Result<String> {
     hedges(&mut page, &manager.hedges());
     health(&mut page, &views);
     quotas(&mut page, &views);
+    caches(&mut page, &views);
     contents(&mut page, board);
     chores(&mut page, board);
     Ok(page.text())
@@ -127,6 +129,23 @@ fn quotas(page: &mut Page, views: &[HealthView]) {
         for (quota, limit) in rows(view).into_iter().filter_map(|(quota, is)| Some((quota, is.limit?))) {
             page.sample("ipfs_kit_quota_limit_bytes", &[("backend", &view.name), ("quota", quota)], limit);
         }
+    }
+}
+
+fn caches(page: &mut Page, views: &[HealthView]) {
+    let name = "ipfs_kit_cache_total";
+    page.family(name, Kind::Counter, "What a cache did, by this process.");
+    for (view, cache) in views.iter().filter_map(|view| Some((view, view.cache?))) {
+        let CacheView { hits, misses, filled, given_up, evicted, .. } = cache;
+        for (what, n) in
+            [("hit", hits), ("miss", misses), ("filled", filled), ("given_up", given_up), ("evicted", evicted)]
+        {
+            page.sample(name, &[("backend", &view.name), ("what", what)], n);
+        }
+    }
+    page.family("ipfs_kit_cache_contents", Kind::Gauge, "Contents that are in a cache.");
+    for (view, cache) in views.iter().filter_map(|view| Some((view, view.cache?))) {
+        page.sample("ipfs_kit_cache_contents", &[("backend", &view.name)], cache.contents);
     }
 }
 

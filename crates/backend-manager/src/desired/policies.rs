@@ -145,7 +145,8 @@ impl Manager {
         let mut findings = Vec::new();
         for (n, it) in policies.all.iter().enumerate() {
             let mut found = |what: String| findings.push(Finding { policy: it.name.clone(), what });
-            let rules = it.file.prefer.iter().chain(&it.file.only).chain(&it.file.never);
+            let later = it.file.tiers.iter().flat_map(|tier| &tier.only);
+            let rules = it.file.prefer.iter().chain(&it.file.only).chain(&it.file.never).chain(later);
             rules.filter(|rule| !names_something(rule, &fleet.places)).for_each(|rule| {
                 found(format!("{rule} names no backend that is configured"));
             });

@@ -9,6 +9,7 @@ use planner::Serving;
 
 use super::breaker::Circuit;
 use super::probe::AT_ONCE;
+use crate::cache::CacheView;
 use crate::catalog::backends;
 use crate::fleet::Member;
 use crate::manager::Manager;
@@ -155,6 +156,8 @@ pub struct HealthView {
     pub received: u64,
     /// What of the month's traffic is used.
     pub traffic: QuotaView,
+    /// How it does as a cache, if it is one.
+    pub cache: Option<CacheView>,
     /// What the service counts, if it was asked; its failure otherwise.
     pub drift: Option<Result<Drift, Error>>,
 }
@@ -201,6 +204,11 @@ impl Manager {
             _ => None,
         };
         let month = member.watch.month(&member.meter);
+        let cache = self.cache_view(member).await?;
+        let storage = match &cache {
+            Some(cache) => QuotaView { used: cache.bytes, limit: Some(cache.limit) },
+            None => QuotaView { used, limit: row.and_then(|row| row.backend.quota) },
+        };
         Ok(HealthView {
             name: member.name.clone(),
             kind: member.backend.info().kind.as_str().to_owned(),
@@ -208,7 +216,8 @@ impl Manager {
             writes: self.power(member, Side::Writes),
             probe,
             latency: member.watch.latency(&member.meter),
-            storage: QuotaView { used, limit: row.and_then(|row| row.backend.quota) },
+            storage,
+            cache,
             sent: month.sent,
             received: month.received,
             traffic: QuotaView { used: month.sent.saturating_add(month.received), limit: member.watch.limit },

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use backend_core::{Backend, Locator};
 
+use crate::catalog::cached::Slot;
 use crate::catalog::replicas::{BadChunk, ReplicaRow};
 use crate::health::Gauge;
 
@@ -51,6 +52,8 @@ pub(crate) struct Replica {
     pub(crate) fresh: bool,
     /// How its backend is; of one that is not asked beside others, nothing.
     pub(crate) gauge: Option<Gauge>,
+    /// Where it is in a cache, if it is there: then it is no copy that counts.
+    pub(crate) cached: Option<Slot>,
     /// What the catalog knows of it; of a service that is only asked, nothing.
     pub(crate) row: Option<ReplicaRow>,
 }

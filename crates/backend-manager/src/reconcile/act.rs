@@ -223,8 +223,9 @@ impl Work<'_> {
             return License::Unwanted;
         }
         let policies = self.case.wishes.iter().filter_map(|wish| self.round.compiled.get(wish.policy));
-        let others = policies.map(|it| it.replicas).max().unwrap_or(1);
         let terms = self.round.terms;
+        let age = terms.now.saturating_sub(self.case.content().since);
+        let others = policies.map(|it| it.replicas_at(age)).max().unwrap_or(1);
         License::Spare(Spare {
             others,
             verified_since: moment(terms.now.saturating_sub(terms.fresh_s)),

@@ -132,8 +132,9 @@ fn place(member: &Member, row: &BackendRow) -> Place {
     Place {
         name: member.name.clone(),
         kind: info.kind.as_str().to_owned(),
+        tier: config.tier.map(|it| it.as_str().to_owned()),
         domain: row.backend.domain.clone(),
-        keeps: info.role == Role::Store,
+        keeps: info.role == Role::Store && member.cache().is_none(),
         proves: info.reads == Reads::Own && info.offers.get,
         is_private: info.exposure == Exposure::Private,
         offers: info.offers,
@@ -152,6 +153,7 @@ fn absent(row: &BackendRow, since: u64) -> Place {
     Place {
         name: row.backend.name.clone(),
         kind: row.backend.kind.clone(),
+        tier: None,
         domain: row.backend.domain.clone(),
         keeps: true,
         proves: false,

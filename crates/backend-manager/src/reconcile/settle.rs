@@ -25,6 +25,7 @@ impl Manager {
     /// Ends what was begun: pins whose time is over, removals, and what services were to tell.
     pub(super) async fn settle(&self, told: &mut (dyn FnMut(&Done) + Send)) -> Result<()> {
         self.end_pins().await?;
+        self.sweep_caches().await?;
         let mut after = None;
         for _ in 0..PAGES {
             let from = after.clone();

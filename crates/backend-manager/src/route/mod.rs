@@ -45,7 +45,7 @@ pub struct Candidate {
     pub backend: String,
     /// Whether it works: this stands before everything else.
     pub standing: Standing,
-    /// How much the policy prefers it, 0 most of all; of reading, always 0.
+    /// How much the policy prefers it, 0 most of all; of reading, 0 for a cache and 1 for a copy.
     pub preference: usize,
     /// What it takes and costs.
     pub estimate: Estimate,

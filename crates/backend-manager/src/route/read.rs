@@ -6,7 +6,8 @@ use backend_core::Result;
 use ipld::{Cid, address};
 
 use super::{Criterion, Key, LeftOut, Routed, unknown};
-use crate::catalog::contents;
+use crate::catalog::cached::{self, CachedRow, Held};
+use crate::catalog::contents::{self, ContentRow};
 use crate::catalog::replicas::{self, ReplicaRow};
 use crate::health::Standing;
 use crate::manager::Manager;
@@ -36,10 +37,10 @@ impl Manager {
         let wanted = address::to_v1(cid);
         let found = self.catalog().read(move |conn| {
             let Some(row) = contents::find(conn, &wanted)? else { return Ok(None) };
-            let copies = replicas::of(conn, row.number)?;
-            Ok(Some((row, copies)))
+            let (copies, near) = (replicas::of(conn, row.number)?, cached::of(conn, row.number)?);
+            Ok(Some((row, copies, near)))
         });
-        let Some((row, copies)) = found.await? else { return Err(unknown(cid)) };
+        let Some((row, copies, near)) = found.await? else { return Err(unknown(cid)) };
         let size = row.content.size.unwrap_or(UNKNOWN_SIZE);
         let mut routed = Routed { by, size, candidates: Vec::new(), left_out: Vec::new() };
         for copy in copies {
@@ -48,14 +49,33 @@ impl Manager {
         if routed.candidates.is_empty() {
             for replica in self.by_cid(&row.content.cid).await? {
                 if let Ok(member) = self.fleet().member(&replica.name).await {
-                    let mut candidate = self.candidate(&member, 0);
+                    let mut candidate = self.candidate(&member, 1);
                     candidate.reasons.push("the catalog knows of no copy there; it is asked by CID".to_owned());
                     routed.candidates.push(candidate);
                 }
             }
         }
+        self.route_near(near, &row, &mut routed).await?;
         routed.sort();
         Ok(routed)
+    }
+
+    /// What caches have of it.
+    async fn route_near(&self, near: Vec<CachedRow>, row: &ContentRow, routed: &mut Routed) -> Result<()> {
+        let asked = self.cached_copy(near.clone(), row).await?.map(|it| it.name);
+        for member in self.cache_members().await {
+            let has_it = near.iter().any(|it| it.slot.backend == member.number && it.held == Held::There);
+            if asked.as_ref() == Some(&member.name) {
+                let mut candidate = self.candidate(&member, 0);
+                candidate.reasons.push("it is a cache and has it: it is asked first, and is no copy".to_owned());
+                routed.candidates.push(candidate);
+            } else if has_it {
+                let why =
+                    "it is a cache, and what it has is too old, or it does not work, or another one has it".to_owned();
+                routed.left_out.push(LeftOut { backend: member.name, why });
+            }
+        }
+        Ok(())
     }
 
     async fn route_copy(&self, copy: ReplicaRow, routed: &mut Routed) {
@@ -65,7 +85,7 @@ impl Manager {
             Err(err) => err.message().to_owned(),
             Ok(member) if !member.backend.info().offers.get => "nothing can be read from it".to_owned(),
             Ok(member) => {
-                let mut candidate = self.candidate(&member, 0);
+                let mut candidate = self.candidate(&member, 1);
                 candidate.reasons.push(format!("its copy is {}, {}", copy.state.as_str(), copy.evidence.as_str()));
                 if !copy.bad_chunks.is_empty() {
                     candidate.reasons.push(format!("{} chunks of it are known to be bad", copy.bad_chunks.len()));

@@ -32,7 +32,7 @@ const YAML: [(&str, &str); 24] = [
     (
         "type: s3\nbucket_name: b\n",
         "a:2: bucket_name: unknown field (known: name, type, enabled, description, domain, tier, traits, connection, \
-         credentials, operational, policies, routing); a file of ipfs_kit_py is brought in by `ipfs-kit import`",
+         credentials, operational, policies, routing, role, cache); a file of ipfs_kit_py is brought in by `ipfs-kit import`",
     ),
 ];
 

@@ -7,7 +7,7 @@ fn the_envelope_is_described() {
     let schema = schema();
     let properties = schema.get("properties").and_then(|it| it.as_object()).unwrap();
     let keys: Vec<&str> = properties.keys().map(String::as_str).collect();
-    let known = "connection credentials description domain enabled name operational policies routing tier traits type";
+    let known = "cache connection credentials description domain enabled name operational policies role routing tier traits type";
     assert_eq!(keys, known.split(' ').collect::<Vec<_>>());
     assert_eq!(schema.get("additionalProperties"), Some(&false.into()));
     assert!(properties["operational"]["properties"]["retry_count"].is_object());

@@ -36,15 +36,15 @@ impl Room {
     }
 
     /// A store in memory that does what its script says, and is not registered.
-    pub(crate) fn memory(&self, name: &str) -> Arc<Faulty> {
-        let settings = Settings::new(name, serde_json::json!({ "addressing": "key" }), Arc::new(SystemClock));
+    pub(crate) fn memory(&self, name: &str, addressing: &str) -> Arc<Faulty> {
+        let settings = Settings::new(name, serde_json::json!({ "addressing": addressing }), Arc::new(SystemClock));
         let memory = (backend_core::find("memory").unwrap().open)(settings).unwrap();
         Arc::new(Faulty::new(memory, Arc::new(SystemClock)))
     }
 
     /// The same, registered.
     pub(crate) async fn faulty(&self, name: &str) -> Arc<Faulty> {
-        let faulty = self.memory(name);
+        let faulty = self.memory(name, "key");
         self.manager.register(name, faulty.clone()).await.unwrap();
         faulty
     }

@@ -135,7 +135,7 @@ async fn a_wrong_byte_of_the_second_copy_is_caught() {
 #[tokio::test]
 async fn a_wrong_byte_of_the_first_copy_is_caught_and_the_second_one_serves() {
     let room = Room::new();
-    let wrong = room.memory("one");
+    let wrong = room.memory("one", "key");
     let late = Arc::new(Faulty::new(wrong.clone(), Arc::new(SystemClock)));
     room.manager.register("one", late.clone()).await.unwrap();
     let two = room.faulty("two").await;
@@ -150,6 +150,25 @@ async fn a_wrong_byte_of_the_first_copy_is_caught_and_the_second_one_serves() {
     assert_eq!(report.hedges(), Hedged { issued: 1, won: 1, ..Hedged::default() }, "{report:?}");
     assert_eq!(integrity(&report.troubles()), ["one"]);
     assert_eq!(report.by_backend(), [("two".to_owned(), 1000)]);
+}
+
+#[tokio::test]
+async fn a_store_of_blocks_is_given_company_too() {
+    let room = Room::new();
+    let (one, two) = (room.memory("one", "cid"), room.memory("two", "cid"));
+    room.manager.register("one", one.clone()).await.unwrap();
+    room.manager.register("two", two.clone()).await.unwrap();
+    let bytes = noise(1, 3 * MIB);
+    room.add("x", &bytes, &["one", "two"]).await;
+    tokio::time::pause();
+    one.rule(Verb::Get, Fault::Delay(millis(1)), Some(1));
+    one.rule(Verb::Get, Fault::Hang, Some(1));
+    let begun = Instant::now();
+    let (read, report) = room.read("x").await.unwrap();
+    assert!(read == bytes && begun.elapsed() < millis(200), "{:?}", begun.elapsed());
+    assert_eq!(report.hedges(), Hedged { issued: 1, won: 1, ..Hedged::default() });
+    assert_eq!(report.by_backend().iter().map(|it| it.1).sum::<u64>(), 3 * MIB as u64, "{report:?}");
+    assert!(report.by_backend().iter().any(|it| it.0 == "two"), "{report:?}");
 }
 
 #[tokio::test]

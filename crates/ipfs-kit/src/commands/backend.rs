@@ -1,15 +1,18 @@
 //! `backend create | list | show | update | remove | test | types`.
 
 mod list;
+mod types;
 
 use std::path::PathBuf;
 
-use backend_core::{Error, ErrorKind, Health, Power, Report, Usage, descriptors, timestamp};
+use backend_core::{Error, ErrorKind, Health, Power, Report, Usage, timestamp};
 use backend_manager::config::{self, BackendConfig, Change, ConfigStore};
 use backend_manager::{Learnt, Manager, Tested, Writes};
 use serde_json::{Value, json};
 
 use super::{Outcome, confirm, home, open};
+pub(super) use types::as_json as judged;
+
 use crate::args::Backend;
 use crate::exit::Exit;
 use crate::interrupt::block_on;
@@ -17,7 +20,7 @@ use crate::output::{self, Failure, Output};
 
 pub(super) fn run(command: Backend, at: Option<PathBuf>, output: &Output) -> Outcome {
     match command {
-        Backend::Types => types(output),
+        Backend::Types { purpose } => types::run(purpose.as_deref(), output),
         Backend::Test { name, write } => {
             let writes = if write { Writes::RoundTrip } else { Writes::No };
             let tested = block_on(async { Ok(open(at)?.test(&name, writes).await?) })?;
@@ -66,7 +69,7 @@ fn stored(command: Backend, store: &ConfigStore, output: &Output) -> Outcome {
                 false => output.line(&name)?,
             }
         }
-        Backend::List { .. } | Backend::Show { .. } | Backend::Test { .. } | Backend::Types => {}
+        Backend::List { .. } | Backend::Show { .. } | Backend::Test { .. } | Backend::Types { .. } => {}
     }
     Ok(Exit::Ok)
 }
@@ -115,17 +118,6 @@ fn text(value: &Value) -> String {
         Value::String(text) => output::escape(text),
         other => other.to_string(),
     }
-}
-
-fn types(output: &Output) -> Outcome {
-    for it in descriptors()? {
-        match output.json {
-            true => output
-                .json(&json!({ "type": it.kind, "aliases": it.aliases, "summary": it.summary, "offers": it.offers }))?,
-            false => output.line(format_args!("{:14} {}", it.kind, it.summary))?,
-        }
-    }
-    Ok(Exit::Ok)
 }
 
 fn test(tested: &Tested, output: &Output) -> Outcome {

@@ -7,14 +7,23 @@ use serde_json::{Map, Value, json};
 use super::Outcome;
 use crate::args::Args;
 use crate::exit::Exit;
-use crate::output::Output;
+use crate::output::{Failure, Output};
 
 pub(super) fn run(output: &Output) -> Outcome {
     let backends: Vec<Value> = descriptors()?.into_iter().map(backend).collect();
     let errors: Vec<Value> = ErrorKind::ALL.into_iter().map(error).collect();
     let commands: Vec<Value> = Args::command().get_subcommands().filter(|it| !it.is_hide_set()).map(command).collect();
-    output.json(&json!({ "backends": backends, "errors": errors, "commands": commands }))?;
+    output.json(&json!({ "backends": backends, "errors": errors, "commands": commands, "purposes": suits()? }))?;
     Ok(Exit::Ok)
+}
+
+fn suits() -> Result<Vec<Value>, Failure> {
+    let mut all = Vec::new();
+    for it in backend_manager::purposes() {
+        let types: Vec<Value> = it.judge_all()?.iter().map(super::backend::judged).collect();
+        all.push(json!({ "name": it.name, "summary": it.summary, "types": types }));
+    }
+    Ok(all)
 }
 
 fn backend(it: &backend_core::Descriptor) -> Value {

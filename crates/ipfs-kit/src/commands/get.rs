@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use backend_core::{ByteRange, ErrorKind, Progress};
 use backend_manager::{ExportOptions, Manager, ReadReport};
@@ -29,6 +30,7 @@ pub(super) async fn get(manager: &Manager, what: &str, to: Option<&Path>, force:
     let exported = progress::watch_one(output, &opts.progress, target.size, work).await;
     met(&report, output);
     let exported = exported?;
+    filled(manager).await;
     match output.json {
         true => output.json(&json!({
             "cid": exported.cid.to_string(),
@@ -59,7 +61,16 @@ pub(super) async fn cat(manager: &Manager, what: &str, range: Option<&str>, outp
     }
     stdout.flush()?;
     met(&reading.report, output);
+    filled(manager).await;
     Ok(Exit::Ok)
+}
+
+/// How long the program stays for a cache's sake, when all that was asked for is handed over.
+const FOR_CACHES: Duration = Duration::from_secs(30);
+
+async fn filled(manager: &Manager) {
+    // What is not done by then is given up: its row says so, and the next sweep clears it.
+    drop(tokio::time::timeout(FOR_CACHES, manager.caches_are_filled()).await);
 }
 
 /// `FIRST-LAST` with both ends included, `FIRST-`, `-COUNT`: as in HTTP (RFC 9110, section 14.1.1).

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backend_core::{Power, Report, timestamp};
-use backend_manager::{HealthView, Level, Manager, PowerView, Probing, QuotaView};
+use backend_manager::{CacheView, HealthView, Level, Manager, PowerView, Probing, QuotaView};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -57,6 +57,9 @@ fn show(it: &HealthView, output: &Output) -> Result<(), Failure> {
             output.line(format_args!("  {what}: {text}"))?;
         }
     }
+    if let Some(cache) = &it.cache {
+        output.line(format_args!("  a cache of {} contents", cache.contents))?;
+    }
     match &it.drift {
         Some(Ok(drift)) => match drift.bytes() {
             Some(bytes) => output.line(format_args!("  the service counts {bytes:+} bytes against the catalog")),
@@ -109,8 +112,14 @@ fn as_json(it: &HealthView) -> Value {
         "storage": quota_json(&it.storage),
         "traffic": { "sent": it.sent, "received": it.received, "used": it.traffic.used, "limit": it.traffic.limit,
             "level": it.traffic.level().as_str() },
+        "cache": it.cache.as_ref().map(cache_json),
         "drift": drift,
     })
+}
+
+fn cache_json(it: &CacheView) -> Value {
+    json!({ "hits": it.hits, "misses": it.misses, "filled": it.filled, "given_up": it.given_up, "evicted": it.evicted,
+        "contents": it.contents, "bytes": it.bytes, "limit": it.limit })
 }
 
 pub(super) fn quota_json(it: &QuotaView) -> Value {

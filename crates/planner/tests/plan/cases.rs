@@ -2,7 +2,7 @@
 
 use crate::states::{DAY, Held, NOW, copy, place, policy};
 use backend_core::{Evidence, Grade};
-use planner::{Copy, Place, Planner, Policy, Serving, Standing, State, Step, Terms, Why, Wish};
+use planner::{Copy, Place, Planner, Policy, Serving, Standing, State, Step, Terms, Tier, Why, Wish};
 
 fn check(held: &Held, places: &[Place], wanted: &Policy, standing: Standing, steps: &[Step]) {
     let outcome = held.planned(places, std::slice::from_ref(wanted));
@@ -61,6 +61,29 @@ fn preference_and_prohibition_hold() {
     check(&present(&[0, 1]), &places[..3], &private, Standing::Safe, &[]);
     let named = Policy { private: true, ..wishes(&["b"], &[], &[]) };
     check(&present(&[0]), &places[..3], &named, Standing::Short, &[to(1)]);
+}
+
+#[test]
+fn what_grows_older_moves_to_its_tier() {
+    let tiered = |name: &str, tier: &str| Place { tier: Some(tier.to_owned()), ..place(name) };
+    let places = [tiered("a", "hot"), tiered("b", "warm"), tiered("c", "cold")];
+    let only = |text: &str| vec![text.parse().unwrap()];
+    let later = |days: u64, text: &str| Tier { after_s: days * DAY, replicas: None, only: only(text) };
+    let tiers = vec![later(90, "tier:cold"), later(30, "tier:warm")];
+    let wanted = Policy { only: only("tier:hot"), tiers, ..policy(1) };
+    let aged = |days: u64, at: usize| Held { since: NOW - days * DAY, ..present(&[at]) };
+    check(&aged(29, 0), &places, &wanted, Standing::Safe, &[]);
+    let moved = |at: usize| [Step::Copy { to: at, read_back: true }, Step::Remove { copy: 0 }];
+    check(&aged(30, 0), &places, &wanted, Standing::Short, &moved(1));
+    check(&aged(30, 1), &places, &wanted, Standing::Safe, &[]);
+    check(&aged(90, 1), &places, &wanted, Standing::Short, &moved(2));
+    check(&aged(90, 2), &places, &wanted, Standing::Safe, &[]);
+    let planner = Planner::new(&places, std::slice::from_ref(&wanted), Terms::at(NOW));
+    assert_eq!(planner.targets(0, 9), (vec![0], None), "what is new begins where the policy says");
+    let mut down = places.clone();
+    down[1].writes = Serving::Down(NOW);
+    let waits = [Step::Wait(Why::Place(1, "it is down")), Step::Wait(Why::NotProved)];
+    check(&aged(30, 0), &down, &wanted, Standing::Short, &waits);
 }
 
 #[test]

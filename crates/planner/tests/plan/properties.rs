@@ -2,7 +2,7 @@
 
 use crate::states::{DAY, Held, NOW, place, policy};
 use backend_core::Evidence;
-use planner::{Copy, Place, Planner, Policy, Serving, Standing, State, Step, Terms, Wish};
+use planner::{Copy, Place, Planner, Policy, Serving, Standing, State, Step, Terms, Tier, Wish};
 use proptest::prelude::*;
 
 /// State, evidence, age of the proof, what is left of its time, and whether it is ours.
@@ -67,8 +67,9 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
         any::<bool>(),
         proptest::bool::weighted(0.1),
         proptest::option::of(0..60 * DAY),
+        proptest::collection::vec((0..4 * DAY, proptest::option::of(0..4u32), names()), 0..3),
     );
-    let one = one.prop_map(|(replicas, prefer, only, never, private, legal_hold, verify_every_s)| Policy {
+    let one = one.prop_map(|(replicas, prefer, only, never, private, legal_hold, verify_every_s, tiers)| Policy {
         prefer,
         only,
         never,
@@ -76,6 +77,7 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
         legal_hold,
         // Zero is due again at once, and for ever.
         verify_every_s: verify_every_s.map(|it| it + 1),
+        tiers: tiers.into_iter().map(|(after_s, replicas, only)| Tier { after_s, replicas, only }).collect(),
         ..policy(replicas)
     });
     proptest::collection::vec(one, 3)
@@ -162,7 +164,29 @@ proptest! {
             let mut domains: Vec<_> = proved.map(|it| places[it.place].domain.clone()).collect();
             domains.sort();
             domains.dedup();
-            prop_assert!(policies[wish.policy].replicas as usize <= domains.len(), "{:?}", outcome);
+            let replicas = policies[wish.policy].replicas_at(NOW - held.since);
+            prop_assert!(replicas as usize <= domains.len(), "{:?}", outcome);
+        }
+    }
+
+    /// However old content grows, day after day, its plans end, and at no step is there less of it than is wanted at that age, if there was enough before.
+    #[test]
+    fn growing_older_moves_copies_and_loses_none(places in places(), policies in policies(), mut held in held()) {
+        for _ in 0..6 {
+            held.since -= DAY;
+            let outcome = held.planned(&places, &policies);
+            let readable = |held: &Held| held.copies.iter().filter(|it| it.state == State::Present).count();
+            let live = held.wishes.iter().filter(|it| it.until.is_none_or(|until| NOW < until));
+            let wanted = live.map(|it| policies[it.policy].replicas_at(NOW - held.since)).max().unwrap_or(0);
+            let before = readable(&held);
+            for n in 0..=outcome.steps.len() {
+                let mut then = held.clone();
+                then.carry_out(&outcome.steps, n);
+                prop_assert!(before.min(wanted as usize) <= readable(&then), "after {} of {:?}", n, outcome);
+            }
+            held.carry_out(&outcome.steps, usize::MAX);
+            let again = held.planned(&places, &policies);
+            prop_assert_eq!(acts(&again.steps), [], "after {:?}", outcome);
         }
     }
 

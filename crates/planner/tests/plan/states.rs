@@ -21,6 +21,7 @@ pub(crate) fn place(name: &str) -> Place {
     Place {
         name: name.to_owned(),
         kind: "local".to_owned(),
+        tier: None,
         domain: name.to_owned(),
         keeps: true,
         proves: true,

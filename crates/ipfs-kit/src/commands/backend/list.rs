@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 use backend_core::{Capabilities, Error, ErrorKind, Report};
-use backend_manager::config::{BackendConfig, ConfigStore, Home};
+use backend_manager::config::{BackendConfig, ConfigStore, Duty, Home};
 use backend_manager::{HealthView, Manager, Probing};
 use serde_json::json;
 
@@ -58,8 +58,7 @@ fn broken(name: &str, err: &Error, output: &Output) -> Result<(), Failure> {
     match output.json {
         true => {
             let error = Report::new(err, SystemTime::now()).error;
-            let line =
-                json!({ "name": name, "type": "", "enabled": false, "error": error, "storage": null, "traffic": null });
+            let line = json!({ "name": name, "type": "", "enabled": false, "role": null, "error": error, "storage": null, "traffic": null });
             output.json(&line)
         }
         false => output.line(format_args!("{name:16} {:12} broken: {}", "", output::escape(err.message()))),
@@ -67,16 +66,17 @@ fn broken(name: &str, err: &Error, output: &Output) -> Result<(), Failure> {
 }
 
 fn show(config: &BackendConfig, view: Option<&HealthView>, output: &Output) -> Result<(), Failure> {
-    let BackendConfig { name, kind, enabled, .. } = config;
+    let BackendConfig { name, kind, enabled, role, .. } = config;
     if output.json {
         let (storage, traffic) = (view.map(|it| quota_json(&it.storage)), view.map(|it| quota_json(&it.traffic)));
-        let line = json!({ "name": name, "type": kind, "enabled": enabled, "error": null, "storage": storage, "traffic": traffic });
+        let line = json!({ "name": name, "type": kind, "enabled": enabled, "role": role, "error": null, "storage": storage, "traffic": traffic });
         return output.json(&line);
     }
     let quotas = view.map(|it| [("kept", &it.storage), ("moved this month", &it.traffic)]);
     let quotas =
         quotas.into_iter().flatten().filter_map(|(what, quota)| Some(format!("{what}: {}", quota_text(quota)?)));
     let state = if *enabled { "enabled" } else { "disabled" };
-    let words: Vec<String> = std::iter::once(state.to_owned()).chain(quotas).collect();
+    let role = (*role == Duty::Cache).then(|| "cache".to_owned());
+    let words: Vec<String> = std::iter::once(state.to_owned()).chain(role).chain(quotas).collect();
     output.line(format_args!("{name:16} {kind:12} {}", words.join("  ")))
 }
