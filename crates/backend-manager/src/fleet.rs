@@ -50,6 +50,11 @@ impl Member {
         &self.config
     }
 
+    /// Whether this process has seen that it is the store that the catalog knows.
+    pub(crate) fn is_met(&self) -> bool {
+        self.recognised.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     pub(crate) fn observed(&self) -> Observed {
         self.meter.observed()
     }

@@ -4,6 +4,7 @@ use backend_core::{Addressing, Key, Locator, OWN_PREFIX, Result};
 use ipld::{Cid, address};
 
 use crate::catalog::contents::ContentKind;
+use crate::catalog::state::Segment;
 
 /// The marker: one small JSON object with the store's random identity. A negative answer is believed only from a store that shows it.
 pub(crate) fn marker() -> Result<Key> {
@@ -60,6 +61,31 @@ pub(crate) fn sidecar_at(addressing: Addressing, root: &Cid, handle: Option<&str
     })
 }
 
+/// Under which all segments of the desired state lie, of one catalog or of all.
+pub(crate) fn state_folder(catalog: Option<&str>) -> String {
+    match catalog {
+        Some(catalog) => format!("{OWN_PREFIX}state/{catalog}/"),
+        None => format!("{OWN_PREFIX}state/"),
+    }
+}
+
+/// A segment of a catalog's desired state. Two catalogs on one store never meet, and in the order of the names the newest comes last.
+pub(crate) fn state(catalog: &str, segment: &Segment) -> Result<Key> {
+    let Segment { to, from, .. } = segment;
+    Key::parse(format!("{}{to:020}-{from:020}.jsonl", state_folder(Some(catalog))))
+}
+
+/// Whose segment a key names, and which; `None` for what is called otherwise.
+pub(crate) fn state_of(key: &Key) -> Option<(String, Segment)> {
+    let (catalog, name) = key.as_str().strip_prefix(&state_folder(None))?.split_once('/')?;
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let (to, from) = name.strip_suffix(".jsonl")?.split_once('-')?;
+    let number = |text: &str| text.parse::<i64>().ok().filter(|it| 0 <= *it && text.len() == 20);
+    let (to, from) = (number(to)?, number(from)?);
+    let is_id = catalog.len() == 32 && catalog.bytes().all(is_hex);
+    (is_id && from <= to).then(|| (catalog.to_owned(), Segment { to, from, weight: 0 }))
+}
+
 /// The last two characters spread best: the first ones are the same in all CIDs of a kind.
 fn sharded(kind: &str, cid: &Cid, ending: &str) -> Result<Key> {
     let text = address::text(cid);
@@ -78,6 +104,24 @@ mod tests {
         assert_eq!(content(&cid).unwrap().as_str(), format!(".ipfs-kit/c/5e/{text}"));
         assert_eq!(sidecar(&cid).unwrap().as_str(), format!(".ipfs-kit/d/5e/{text}.car"));
         assert_eq!(marker().unwrap().as_str(), ".ipfs-kit/store");
+    }
+
+    #[test]
+    fn a_segment_is_known_by_its_name_alone() {
+        let (id, segment) = ("0123456789abcdef0123456789abcdef", Segment { to: 12, from: 3, weight: 0 });
+        let key = state(id, &segment).unwrap();
+        assert_eq!(key.as_str(), format!(".ipfs-kit/state/{id}/00000000000000000012-00000000000000000003.jsonl"));
+        assert_eq!(state_of(&key), Some((id.to_owned(), segment)));
+        let under = |rest: &str| state_of(&Key::parse(format!(".ipfs-kit/state/{rest}")).unwrap());
+        let (to, from) = ("00000000000000000002", "00000000000000000003");
+        for hostile in [
+            format!("x/{to}-{to}.jsonl"),
+            format!("{id}/{to}-{from}.jsonl"),
+            format!("{id}/2-1.jsonl"),
+            format!("{id}/{to}.jsonl"),
+        ] {
+            assert_eq!(under(&hostile), None, "{hostile}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod add;
 mod cache;
+mod adopt;
 mod car;
 pub mod catalog;
 pub mod config;
@@ -35,6 +36,7 @@ mod reconcile;
 mod remove;
 mod repair;
 mod route;
+mod state;
 mod stored;
 pub mod transfer;
 mod suits;
@@ -43,6 +45,7 @@ mod verify;
 mod views;
 
 pub use add::{AddRequest, Existing, Input, Name, Place, name};
+pub use adopt::{Adopt, AdoptUnder, Adopted, AdoptedState, AdoptedStore, AdoptedUnder, Troubles};
 pub use backend_layers::{Lately, SystemClock};
 pub use cache::CacheView;
 pub use car::{Archive, ExportedCar};
@@ -65,6 +68,7 @@ pub use reconcile::{
 pub use repair::Repaired;
 pub use route::{Candidate, Criteria, Criterion, Estimate, LeftOut, Routed, Sought};
 pub use suits::{Judged, Purpose, Verdict, purposes};
+pub use state::{Keepers, Untold};
 pub use views::{
     Activity, BadChunk, ContentKind, DirectoryEntry, Known, Listed, Receipt, Removed, RemovedCopies, ReplicaReceipt,
     ReplicaState, ReplicaView, Safety, Tested, Verified,

@@ -1,5 +1,6 @@
 //! The words of the command line. Help, completions and manual pages are made of this.
 
+mod bringing;
 mod keeping;
 mod moving;
 mod routing;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(crate) use bringing::Adopt;
 pub(crate) use keeping::{Pin, Policy, PolicyChange, Reconcile, Report, Run, Scrub};
 pub(crate) use moving::{Copy, Ends, How, Sync};
 pub(crate) use routing::Route;
@@ -169,6 +171,11 @@ pub(crate) enum Command {
     /// Backends: create, list, show, update, remove, test, types
     #[command(subcommand)]
     Backend(Backend),
+    /// Take on what lies on backends: after a lost catalog all that was named, or what others have put there
+    #[command(
+        after_help = "Examples:\n  ipfs-kit adopt --all\n  ipfs-kit adopt usb --dry-run\n  ipfs-kit adopt bucket:photos/ --policy archive"
+    )]
+    Adopt(Adopt),
     /// Bring the configuration of ipfs_kit_py along
     #[command(after_help = "Example:\n  ipfs-kit import ~/.ipfs_kit --dry-run")]
     Import {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backend_core::{Digest, DigestKind, Error, ErrorKind, Mend, Result, StatOptions};
+use backend_core::{Dag, Digest, DigestKind, Error, ErrorKind, Mend, Result, StatOptions};
 use futures::StreamExt;
 use rusqlite::Connection;
 
@@ -56,7 +56,7 @@ pub(super) async fn enter(catalog: &Catalog, items: &[Item], owner: &str) -> Res
         })
         .await?;
     for (item, number) in items.iter().zip(&numbers).filter(|(item, _)| !item.content.dag().is_empty()) {
-        outboard(catalog, item, *number).await?;
+        outboard(catalog, item.content.dag(), *number).await?;
     }
     fault::point("after-enter");
     Ok(numbers)
@@ -75,8 +75,11 @@ fn policy(conn: &Connection) -> Result<crate::catalog::PolicyNumber> {
     row.map(|row| row.number).ok_or_else(|| Error::new(ErrorKind::Internal, "the catalog has no default policy"))
 }
 
-async fn outboard(catalog: &Catalog, item: &Item, content: ContentNumber) -> Result<()> {
-    let dag = item.content.dag();
+/// The inner nodes of `content`, page by page; those that are there already are not written again.
+///
+/// # Errors
+/// What the catalog answers, and what reading the nodes does.
+pub(crate) async fn outboard(catalog: &Catalog, dag: &Dag, content: ContentNumber) -> Result<()> {
     let known = catalog.read(move |conn| blocks::total(conn, content)).await?;
     if known == (dag.count(), dag.bytes()) {
         return Ok(());

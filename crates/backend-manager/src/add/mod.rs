@@ -19,6 +19,7 @@ use ipld::profile::{Profile, UNIXFS_V1_2025};
 
 pub(crate) use batch::{Item, Leases, Placed, give_up, keep};
 pub(crate) use car::name_stream;
+pub(crate) use intent::outboard;
 pub(crate) use place::{Job as Sending, Parts};
 pub(crate) use targets::Targets;
 pub(crate) use tree::{Nothing, Sent, distinct, folder_item};
@@ -165,6 +166,15 @@ pub async fn name(input: Input, request: &AddRequest) -> Result<Name> {
         Input::Stream(stream) => namer.stream(stream).await?,
     };
     Ok(Name { cid: *content.cid(), size: content.len(), files: 1, kind: kind_of(&content) })
+}
+
+/// What a stream brings, put aside and named.
+///
+/// # Errors
+/// The stream's own; what the disk answers.
+pub(crate) async fn spooled(stream: ByteStream, spool: PathBuf, digests: Vec<DigestKind>) -> Result<Content> {
+    let request = AddRequest::default();
+    Namer { request: &request, spool, digests }.stream(stream).await
 }
 
 /// How what is met gets its name.

@@ -83,6 +83,13 @@ pub fn upsert(conn: &Connection, content: &NewContent, now: Timestamp) -> Result
     }
 }
 
+/// Says what content is of which only the root was known. What is known better stays.
+pub fn learn(conn: &Connection, number: ContentNumber, kind: ContentKind, profile: u16) -> Result<()> {
+    let text = "UPDATE contents SET kind = ?2, profile = CASE WHEN profile = 0 THEN ?3 ELSE profile END
+        WHERE id = ?1 AND (kind = 3 OR (kind = ?2 AND profile = 0))";
+    sql::run(conn, text, (number, Code(kind), profile)).map(drop)
+}
+
 /// Content by its CID, of whichever version.
 pub fn find(conn: &Connection, cid: &Cid) -> Result<Option<ContentRow>> {
     sql::one(conn, &format!("{SELECT} WHERE cid = ?1"), [CidColumn(*cid)], read)

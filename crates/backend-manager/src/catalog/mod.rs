@@ -7,7 +7,8 @@
 //! Desired state: [`contents`], [`aliases`], [`blocks`] (the outboard), [`links`], [`pins`], [`policies`], [`names`],
 //! [`marks`] (what sources looked like). Seen state: [`backends`],
 //! [`facts`], [`health`],
-//! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]; and [`cached`], which is no copy. Both at once, for planning: [`survey`]. The catalog itself: [`meta`],
+//! [`replicas`] (the life of a copy), [`transfers`], [`traffic`], [`events`]; and [`cached`], which is no copy. Both at once, for planning: [`survey`]; for
+//! telling them to the stores: [`changes`], [`state`]. The catalog itself: [`meta`],
 //! [`process`] (who is alive), [`leases`] (who does which chore), [`invariants`].
 //!
 //! Nothing answers more than [`PAGE_MAX`] rows: longer answers are asked for page by page, by key.
@@ -16,6 +17,7 @@ pub mod aliases;
 pub mod backends;
 pub mod blocks;
 pub mod cached;
+pub mod changes;
 mod columns;
 mod connection;
 pub mod contents;
@@ -38,6 +40,7 @@ mod readers;
 pub mod replicas;
 pub mod schema;
 mod sql;
+pub mod state;
 pub mod survey;
 mod time;
 pub mod traffic;

@@ -6,7 +6,7 @@ use backend_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, Row, named_params};
 
 use super::columns::ContentNumber;
-use super::{Timestamp, sql};
+use super::{Timestamp, changes, sql};
 
 /// The longest name, bytes; as long as the longest key.
 const NAME_MAX: usize = 1024;
@@ -59,7 +59,9 @@ pub fn put(
     let text = "INSERT INTO names (name, revision, content_id, labels, at)
         VALUES (:name, (SELECT COALESCE(MAX(revision), 0) + 1 FROM names WHERE name = :name), :content, :labels, :now) RETURNING revision";
     let params = named_params! { ":name": name, ":content": content, ":labels": labels, ":now": now };
-    sql::only(conn, text, params, |row| row.get(0))
+    let revision = sql::only(conn, text, params, |row| row.get(0))?;
+    changes::name(conn, name, revision)?;
+    Ok(revision)
 }
 
 /// What a name stands for today.
@@ -96,7 +98,57 @@ pub fn of(conn: &Connection, content: ContentNumber, after: &str, limit: usize) 
     sql::many(conn, &text, (content, after, sql::limit(limit)), read)
 }
 
+/// The next revisions of all names, by name and revision.
+pub fn revisions(conn: &Connection, after: (&str, u32), limit: usize) -> Result<Vec<NameRow>> {
+    let text = format!("{SELECT} WHERE (?1, ?2) < (name, revision) ORDER BY name, revision LIMIT ?3");
+    sql::many(conn, &text, (after.0, after.1, sql::limit(limit)), read)
+}
+
+/// One revision of a name.
+pub fn revision(conn: &Connection, name: &str, revision: u32) -> Result<Option<NameRow>> {
+    sql::one(conn, &format!("{SELECT} WHERE name = ?1 AND revision = ?2"), (name, revision), read)
+}
+
+/// What a restored revision comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restored {
+    /// It is there again.
+    New,
+    /// It was there.
+    Known,
+    /// That revision stands for something else here, and stays.
+    Other,
+}
+
+/// Enters a revision that a name had in another catalog, under its own number.
+///
+/// # Errors
+/// As [`put`].
+pub fn restore(conn: &Connection, row: &NameRow) -> Result<Restored> {
+    sql::bounded("a name", row.name.len(), NAME_MAX)?;
+    if row.name.is_empty() || row.revision == 0 {
+        return Err(Error::new(ErrorKind::InvalidInput, "a name cannot be empty, and revisions count from 1"));
+    }
+    match revision(conn, &row.name, row.revision)? {
+        Some(known) if known.content == row.content => return Ok(Restored::Known),
+        Some(_) => return Ok(Restored::Other),
+        None => {}
+    }
+    let labels = serde_json::to_string(&row.labels);
+    let labels =
+        labels.map_err(|err| Error::new(ErrorKind::InvalidInput, "labels that are no JSON").with_source(err))?;
+    sql::bounded("labels", labels.len(), LABELS_MAX)?;
+    let text = "INSERT INTO names (name, revision, content_id, labels, at) VALUES (?1, ?2, ?3, ?4, ?5)";
+    sql::run(conn, text, (&row.name, row.revision, row.content, labels, row.at))?;
+    changes::name(conn, &row.name, row.revision)?;
+    Ok(Restored::New)
+}
+
 /// Takes a name away with all its revisions; how many there were. Contents and pins stay.
 pub fn remove(conn: &Connection, name: &str) -> Result<usize> {
-    sql::run(conn, "DELETE FROM names WHERE name = ?1", [name])
+    let gone = sql::run(conn, "DELETE FROM names WHERE name = ?1", [name])?;
+    if gone != 0 {
+        changes::unname(conn, name)?;
+    }
+    Ok(gone)
 }

@@ -7,7 +7,7 @@ use backend_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, Row, named_params};
 
 use super::columns::{ContentNumber, PolicyNumber};
-use super::{Timestamp, sql};
+use super::{Timestamp, changes, sql};
 
 /// The longest owner, bytes.
 const OWNER_MAX: usize = 255;
@@ -73,18 +73,30 @@ pub fn put(conn: &Connection, pin: &Pin, now: Timestamp) -> Result<()> {
     let params = named_params! {
         ":content": pin.content, ":owner": pin.owner, ":policy": pin.policy, ":now": now, ":expires": pin.expires_at,
     };
-    sql::run(conn, text, params).map(drop)
+    match sql::run(conn, text, params)? {
+        0 => Ok(()),
+        _ => changes::pin(conn, pin.content, &pin.owner),
+    }
 }
 
 /// Takes an owner's wish back; whether there was one. Nothing is removed by this: the planner will see that less is needed.
 pub fn remove(conn: &Connection, content: ContentNumber, owner: &str) -> Result<bool> {
-    Ok(sql::run(conn, "DELETE FROM pins WHERE content_id = ?1 AND owner = ?2", (content, owner))? == 1)
+    let gone = sql::run(conn, "DELETE FROM pins WHERE content_id = ?1 AND owner = ?2", (content, owner))? == 1;
+    if gone {
+        changes::pin(conn, content, owner)?;
+    }
+    Ok(gone)
 }
 
 /// The pins of one content, by owner.
 pub fn of(conn: &Connection, content: ContentNumber, after: &str, limit: usize) -> Result<Vec<PinRow>> {
     let text = format!("{SELECT} WHERE content_id = ?1 AND ?2 < owner ORDER BY owner LIMIT ?3");
     sql::many(conn, &text, (content, after, sql::limit(limit)), read)
+}
+
+/// The pin of one owner.
+pub fn find(conn: &Connection, content: ContentNumber, owner: &str) -> Result<Option<PinRow>> {
+    sql::one(conn, &format!("{SELECT} WHERE content_id = ?1 AND owner = ?2"), (content, owner), read)
 }
 
 /// Whether anybody wants content kept at this moment: it, or a directory that it hangs from.

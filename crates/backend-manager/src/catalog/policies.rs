@@ -4,7 +4,7 @@ use backend_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, Row};
 
 use super::columns::PolicyNumber;
-use super::sql;
+use super::{changes, sql};
 
 /// The policy that exists from the start: `{"replicas":1}`.
 pub const DEFAULT: &str = "default";
@@ -45,7 +45,9 @@ pub fn put(conn: &Connection, name: &str, spec: &str) -> Result<PolicyRow> {
     }
     let text = "INSERT INTO policies (name, spec) VALUES (?1, ?2)
         ON CONFLICT (name) DO UPDATE SET spec = excluded.spec, revision = policies.revision + 1 WHERE policies.spec <> excluded.spec";
-    sql::run(conn, text, (name, spec))?;
+    if sql::run(conn, text, (name, spec))? != 0 {
+        changes::policy(conn, name)?;
+    }
     find(conn, name)?.ok_or_else(|| Error::new(ErrorKind::Internal, "the catalog lost a policy"))
 }
 
@@ -76,5 +78,9 @@ pub fn remove(conn: &Connection, name: &str) -> Result<bool> {
     if sql::one(conn, used, [name], |_| Ok(()))?.is_some() {
         return Err(Error::new(ErrorKind::Precondition, format!("pins still use the policy {name}")));
     }
-    Ok(sql::run(conn, "DELETE FROM policies WHERE name = ?1", [name])? == 1)
+    let gone = sql::run(conn, "DELETE FROM policies WHERE name = ?1", [name])? == 1;
+    if gone {
+        changes::policy(conn, name)?;
+    }
+    Ok(gone)
 }

@@ -29,6 +29,9 @@ pub enum Holders {
     Each,
 }
 
+/// How often stores are told what was changed of the desired state.
+const STATE_EVERY: Duration = Duration::from_secs(60);
+
 type Work = dyn Fn(Manager, Stop) -> BoxFuture<'static, Result<()>> + Send + Sync;
 
 /// A name, an interval, and what is done.
@@ -89,6 +92,7 @@ pub fn standard(board: &Arc<Board>) -> Vec<Chore> {
             Holders::Each,
             |manager, _| async move { manager.fleet().exchange().await },
         ),
+        Chore::new("state", STATE_EVERY, Holders::One, |manager, _| async move { crate::state::chore(manager).await }),
         Chore::new("count", COUNT_EVERY, Holders::Each, move |manager, _| {
             let board = board.clone();
             async move {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use backend_core::{Dag, Error, ErrorKind, Node, Nodes, Result};
 use bytes::Bytes;
 use ipld::preorder::{Preorder, Step};
-use ipld::{Block, Cid};
+use ipld::{Block, Cid, address};
 
 use crate::trouble;
 
@@ -26,7 +26,7 @@ struct Place {
     len: u32,
 }
 
-/// Takes nodes as they are made, children before parents, and gives them back root first.
+/// Takes nodes as they are made, children before parents, and gives them back root first. A node is found under both versions of its name.
 #[derive(Debug)]
 pub(crate) struct NodeSpool {
     folder: PathBuf,
@@ -42,13 +42,14 @@ impl NodeSpool {
     }
 
     pub(crate) fn push(&mut self, block: Block) -> Result<()> {
-        if self.places.contains_key(&block.cid) {
+        let name = address::to_v1(&block.cid);
+        if self.places.contains_key(&name) {
             return Ok(());
         }
         let len = u32::try_from(block.data.len()).map_err(|_| Error::new(ErrorKind::Internal, "a node of 4 GiB"))?;
         let at = self.written + self.memory.len() as u64;
         self.memory.extend_from_slice(&block.data);
-        self.places.insert(block.cid, Place { at, len });
+        self.places.insert(name, Place { at, len });
         if IN_MEMORY < self.memory.len() { self.flush() } else { Ok(()) }
     }
 
@@ -90,7 +91,7 @@ impl NodeSpool {
         let mut walk = Preorder::new(*root);
         loop {
             match walk.next().map_err(trouble::ipld)? {
-                Step::Need(cid) => match self.places.get(&cid) {
+                Step::Need(cid) => match self.places.get(&address::to_v1(&cid)) {
                     Some(place) => walk.feed(&cid, &store.read(*place)?).map_err(trouble::ipld)?,
                     None => walk.leaf(&cid).map_err(trouble::ipld)?,
                 },
@@ -137,7 +138,7 @@ struct Inner {
 
 impl Inner {
     fn node(&self, cid: &Cid) -> Result<Option<Bytes>> {
-        self.places.get(cid).map(|place| self.store.read(*place)).transpose()
+        self.places.get(&address::to_v1(cid)).map(|place| self.store.read(*place)).transpose()
     }
 
     fn page(&self, from: u64) -> Result<Vec<Node>> {

@@ -1,6 +1,6 @@
 //! Carrying out the plan of one content, step by step. Its plan is made anew from one snapshot of its rows; a wish that arrives later stops a removal.
 
-use backend_core::{Addressing, Error, ErrorKind, Evidence, Pin, Progress, Result, StatOptions, Write};
+use backend_core::{Addressing, Error, ErrorKind, Evidence, Key, Pin, Progress, Result, StatOptions, Write};
 use ipld::profile::{self, Profile, UNIXFS_V1_2025};
 use planner::{Outcome, Step};
 use rusqlite::Connection;
@@ -88,17 +88,32 @@ impl Manager {
     }
 
     async fn copy(&self, work: &Work<'_>, to: usize, read_back: bool, done: Done) -> Result<Done> {
-        let (number, name) = (work.content.number, work.round.places.name(to));
-        let member = self.fleet().writable(name).await?;
+        let member = self.fleet().writable(work.round.places.name(to)).await?;
         member.recognise(self.catalog(), &**self.fleet().clock()).await?;
-        let item = self.item(work, &member).await?;
+        self.bring(&work.content, &member, None, (read_back, done)).await
+    }
+
+    /// Makes a copy of content on a store that is recognised: where its CID says, or under a user's key.
+    ///
+    /// # Errors
+    /// Why there is none, or why it was not read back.
+    pub(crate) async fn bring(
+        &self,
+        content: &ContentRow,
+        member: &Member,
+        key: Option<Key>,
+        (read_back, done): (bool, Done),
+    ) -> Result<Done> {
+        let number = content.number;
+        let place = key.as_ref().map_or("", Key::as_str).to_owned();
+        let item = self.item(content, member, key).await?;
         let progress = Progress::default();
         let told = (Verb::Stored, &progress);
         let receipt = match &item.whole {
-            None => self.send(&item, number, &member, told).await?,
+            None => self.send(&item, number, member, told).await?,
             Some(_) => {
                 let files = self.members_of(number).await?;
-                self.send_folder(&item, (number, &files), &member, told).await?
+                self.send_folder(&item, (number, &files), member, told).await?
             }
         };
         if let Some(err) = receipt.error {
@@ -111,14 +126,13 @@ impl Manager {
         if !read_back {
             return Ok(done);
         }
-        let row = self.row(ReplicaId { content: number, backend: member.number, key: String::new() }).await?;
-        let verified = self.verify_row(&work.content, &row).await?;
+        let row = self.row(ReplicaId { content: number, backend: member.number, key: place }).await?;
+        let verified = self.verify_row(content, &row).await?;
         proved(done, verified)
     }
 
     /// The content as it is sent to `member`.
-    async fn item(&self, work: &Work<'_>, member: &Member) -> Result<Item> {
-        let row = &work.content;
+    async fn item(&self, row: &ContentRow, member: &Member, key: Option<Key>) -> Result<Item> {
         let stored = self.holding(&row.content.cid).await?;
         let profile = profile::by_id(row.content.profile).unwrap_or(UNKNOWN);
         let content = self.content_of(&stored, &member.backend.info().needs).await?;
@@ -128,10 +142,15 @@ impl Manager {
             false => None,
         };
         let kind = if is_folder { ContentKind::Directory } else { kind_of(&content) };
-        Ok(Item { content, kind, profile, key: None, whole, existing: Existing::Replace, name: None, look: false })
+        let existing = if key.is_some() { Existing::Keep } else { Existing::Replace };
+        Ok(Item { content, kind, profile, key, whole, existing, name: None, look: false })
     }
 
-    async fn members_of(&self, folder: ContentNumber) -> Result<Vec<ContentNumber>> {
+    /// The files of a folder.
+    ///
+    /// # Errors
+    /// What the catalog answers.
+    pub(crate) async fn members_of(&self, folder: ContentNumber) -> Result<Vec<ContentNumber>> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let page = self.catalog().read(move |conn| links::children(conn, folder, after, PAGE_MAX)).await?;
@@ -235,7 +254,7 @@ impl Work<'_> {
 }
 
 /// One snapshot: the content as it stands, with every wish considered that there is by now.
-fn consider(conn: &Connection, number: ContentNumber) -> Result<Option<(ContentRow, Surveyed)>> {
+pub(crate) fn consider(conn: &Connection, number: ContentNumber) -> Result<Option<(ContentRow, Surveyed)>> {
     let Some(content) = contents::get(conn, number)? else { return Ok(None) };
     pins::consider(conn, number)?;
     Ok(survey::one(conn, number)?.map(|surveyed| (content, surveyed)))

@@ -32,7 +32,8 @@ pub use done::{Deed, Done, Failed, PlannedStep};
 pub use report::{Remaining, Report, Told};
 pub use scrub::{Scrub, Scrubbed};
 
-pub(crate) use places::{Places, seconds};
+pub(crate) use act::consider;
+pub(crate) use places::{Places, moment, seconds};
 pub(crate) use state::{Case, Cases, compiled};
 
 /// Contents that are worked on at a time.
@@ -138,11 +139,11 @@ pub(crate) struct Round {
 }
 
 impl Round {
-    fn planner(&self) -> Planner<'_> {
+    pub(crate) fn planner(&self) -> Planner<'_> {
         Planner::new(&self.places.places, &self.compiled, self.terms)
     }
 
-    fn cases(&self, manager: &Manager) -> Cases<'_> {
+    pub(crate) fn cases(&self, manager: &Manager) -> Cases<'_> {
         Cases::new(&self.places, &self.policies, manager.process(), now())
     }
 }
@@ -192,7 +193,7 @@ impl Manager {
         Ok(result)
     }
 
-    async fn round(&self, opts: &Reconcile) -> Result<Round> {
+    pub(crate) async fn round(&self, opts: &Reconcile) -> Result<Round> {
         let policies = self.in_force().await?;
         let places = self.recognised_places().await?;
         let compiled = compiled(&policies, &places)?;

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 impl Manager {
     /// Ends what was begun: pins whose time is over, removals, and what services were to tell.
-    pub(super) async fn settle(&self, told: &mut (dyn FnMut(&Done) + Send)) -> Result<()> {
+    pub(crate) async fn settle(&self, told: &mut (dyn FnMut(&Done) + Send)) -> Result<()> {
         self.end_pins().await?;
         self.sweep_caches().await?;
         let mut after = None;

@@ -131,10 +131,10 @@ pub(super) async fn scrub(manager: &Manager, args: args::Scrub, output: &Output)
     })
 }
 
-type Trouble = Arc<Mutex<Option<Failure>>>;
+pub(super) type Trouble = Arc<Mutex<Option<Failure>>>;
 
 /// Shows each act as it is done; what is wrong with stdout is told at the end.
-fn listener(output: &Output) -> (Listener, Trouble) {
+pub(super) fn listener(output: &Output) -> (Listener, Trouble) {
     let failure: Trouble = Arc::default();
     let (output, kept) = (*output, failure.clone());
     let listener = move |done: &Done| {

@@ -1,6 +1,7 @@
 //! One file a command, or a few that belong together.
 
 mod add;
+mod adopt;
 mod backend;
 mod car;
 mod describe;
@@ -42,11 +43,11 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Internal { command: Internal::Describe } => describe::run(output),
         Command::Backend(command) => backend::run(command, home, output),
         Command::Import { folder, dry_run } => import::run(&folder, dry_run, home, output),
-        Command::Car(command) => block_on(async { car::run(&open(home)?, command, output).await }),
+        Command::Car(command) => telling(home, output, async |it| car::run(it, command, output).await),
         Command::Cid { path, import } => block_on(add::cid(&path, &import, output)),
         Command::Add { paths, name, to, keep, place, import } => {
             let request = add::Wanted { paths, name, to, keep, place, import };
-            block_on(async { add::run(&open(home)?, request, output).await })
+            telling(home, output, async |it| add::run(it, request, output).await)
         }
         Command::Get { what, output: to, force } => {
             block_on(async { get::get(&open(home)?, &what, to.as_deref(), force, output).await })
@@ -57,7 +58,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Ls { what } => block_on(async { look::ls(&open(home)?, what.as_deref(), output).await }),
         Command::Stat { what } => block_on(async { look::stat(&open(home)?, &what, output).await }),
         Command::Rm { what, consent } => {
-            block_on(async { remove::run(&open(home)?, &what, consent.yes, output).await })
+            telling(home, output, async |it| remove::run(it, &what, consent.yes, output).await)
         }
         Command::Health { names, usage, watch, interval } => {
             let probing = if usage { Probing::Usage } else { Probing::Look };
@@ -67,15 +68,28 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         }
         Command::Route(command) => block_on(async { route::run(&open(home)?, command, output).await }),
         Command::Run(args) => serve(|stop| async move { run::run(open(home)?, args, stop, output).await }),
-        Command::Policy(command) => block_on(async { policy::run(&open(home)?, command, output).await }),
-        Command::Pin(command) => block_on(async { pin::run(&open(home)?, command, output).await }),
-        Command::Reconcile(args) => block_on(async { keep::reconcile(&open(home)?, args, output).await }),
+        Command::Policy(command) => telling(home, output, async |it| policy::run(it, command, output).await),
+        Command::Pin(command) => telling(home, output, async |it| pin::run(it, command, output).await),
+        Command::Reconcile(args) if args.dry_run => {
+            block_on(async { keep::reconcile(&open(home)?, args, output).await })
+        }
+        Command::Reconcile(args) => telling(home, output, async |it| keep::reconcile(it, args, output).await),
+        Command::Adopt(args) => telling(home, output, async |it| adopt::run(it, args, output).await),
         Command::Scrub(args) => block_on(async { keep::scrub(&open(home)?, args, output).await }),
         Command::Copy(args) => block_on(async { sync::copy(&open(home)?, *args, output).await }),
         Command::Sync(args) => block_on(async { sync::sync(&open(home)?, *args, output).await }),
         Command::Report(args) => block_on(async { report::run(&open(home)?, args, output).await }),
         Command::Verify { what } => block_on(async { verify::run(&open(home)?, what.as_deref(), output).await }),
     }
+}
+
+/// Runs a command that may change what is wished, and tells the stores of it.
+fn telling(home: Option<PathBuf>, output: &Output, work: impl AsyncFnOnce(&Manager) -> Outcome) -> Outcome {
+    block_on(async {
+        let manager = open(home)?;
+        let done = work(&manager).await;
+        adopt::told(&manager, done, output).await
+    })
 }
 
 fn home(at: Option<PathBuf>) -> Result<Home, Failure> {

@@ -11,7 +11,8 @@ use crate::output::{self, Failure, Output};
 pub(super) async fn run(manager: &Manager, what: &[String], yes: bool, output: &Output) -> Outcome {
     let mut targets = Vec::new();
     for it in what {
-        if it.trim_start_matches('/').trim_start_matches("ipfs/").contains('/') && manager.resolve(it).await.is_ok() {
+        let is_path = it.trim_start_matches('/').trim_start_matches("ipfs/").contains('/');
+        if is_path && manager.named(it).await?.is_none() && manager.resolve(it).await.is_ok() {
             let text = format!("{} is inside of a directory: only what was added can be removed", output::escape(it));
             return Err(Error::new(ErrorKind::InvalidInput, text).into());
         }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ToSql, named_params};
 use super::row::{BadChunk, Moved, ReplicaAt, Sidecar};
 use crate::catalog::columns::Code;
 use crate::catalog::process::Process;
-use crate::catalog::{Timestamp, sql};
+use crate::catalog::{Timestamp, changes, sql};
 
 /// The most ranges that are kept of one replica; more are run together.
 const RANGES_MAX: usize = 4096;
@@ -87,7 +87,11 @@ pub fn stored(conn: &Connection, at: &ReplicaAt, stored: &Stored<'_>, now: Times
         ":evidence": Code(stored.evidence), ":handle": stored.handle, ":version": stored.version, ":etag": stored.etag,
         ":until": stored.until, ":proved": stored.proved_at, ":existed": stored.existed,
     };
-    arrow(conn, at, now, "state IN (1, 8)", change, more)
+    let moved = arrow(conn, at, now, "state IN (1, 8)", change, more)?;
+    if moved != Moved::Lost {
+        changes::copy(conn, at.replica.content, at.replica.backend, &at.replica.key)?;
+    }
+    Ok(moved)
 }
 
 /// What a service that has taken a copy on says.

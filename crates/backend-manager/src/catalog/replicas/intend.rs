@@ -1,20 +1,22 @@
 //! Intent first: before the first byte leaves, a row says where it will go, who sends it, and how much room it takes.
 
-use backend_core::{Error, ErrorKind, Result};
+use backend_core::{Error, ErrorKind, Evidence, Result};
 use rusqlite::{Connection, named_params};
 
 use super::arrows::found;
 use super::find::find;
-use super::row::{Epoch, ReplicaId, ReplicaRow, ReplicaState};
+use super::row::{Epoch, ReplicaId, ReplicaRow, ReplicaState, Sidecar};
 use crate::catalog::backends::{Reserved, reserve};
 use crate::catalog::columns::{Code, ContentNumber, Size};
 use crate::catalog::process::{Process, Worker};
-use crate::catalog::{Timestamp, meta, sql};
+use crate::catalog::{Timestamp, changes, meta, sql};
 
 /// What is noted of a copy whose key was given to other content.
 const OVERWRITTEN: &str = "overwritten";
 /// The longest key, bytes.
 const KEY_MAX: usize = backend_core::MAX_KEY;
+/// The longest handle or etag, bytes.
+const TEXT_MAX: usize = 4096;
 /// Rows start above every epoch that a deleted row ever had.
 const FIRST_EPOCH: &str = "(SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'epoch') + 1";
 
@@ -175,7 +177,9 @@ fn overwrite_rivals(conn: &Connection, intent: &Intent) -> Result<Vec<ContentNum
     );
     let id = &intent.replica;
     let params = named_params! { ":backend": id.backend, ":key": id.key, ":content": id.content, ":now": intent.now };
-    sql::many(conn, &text, params, |row| row.get(0))
+    let overwritten: Vec<ContentNumber> = sql::many(conn, &text, params, |row| row.get(0))?;
+    overwritten.iter().try_for_each(|content| changes::copy(conn, *content, id.backend, &id.key))?;
+    Ok(overwritten)
 }
 
 /// The upload for which these contents' copies were called overwritten came to nothing for certain: missing → suspect, until somebody looks.
@@ -240,6 +244,54 @@ pub fn plan(conn: &Connection, intent: &Intent) -> Result<Planned> {
         Reserved::No { quota, used } => Ok(Planned::QuotaExceeded { quota, used }),
         Reserved::Yes => insert(conn, intent, ReplicaState::Planned).map(Planned::Planned),
     }
+}
+
+/// A copy that was found where it lies, and of which there is no row.
+#[derive(Debug, Clone)]
+pub struct Found<'a> {
+    /// What, where.
+    pub replica: ReplicaId,
+    /// Bytes to count against the backend's quota.
+    pub bytes: u64,
+    /// How well it is known.
+    pub evidence: Evidence,
+    /// Whether it is ours, and may be removed.
+    pub owned: bool,
+    /// Whether the inner nodes lie beside it.
+    pub sidecar: Sidecar,
+    /// How the service calls it.
+    pub handle: Option<&'a str>,
+    /// Changes whenever the bytes change.
+    pub etag: Option<&'a str>,
+}
+
+/// Enters a copy that was found, as present; whether there was no row of it. What is known of it already stays. It is counted also where the quota has no
+/// room for it: it is there.
+///
+/// # Errors
+/// `InvalidInput` for a key, handle or etag that is too long; `Precondition` for an unknown content or backend, and for a key that other content holds.
+pub fn adopt(conn: &Connection, found: &Found<'_>, now: Timestamp) -> Result<bool> {
+    sql::bounded("a key", found.replica.key.len(), KEY_MAX)?;
+    for text in [found.handle, found.etag].into_iter().flatten() {
+        sql::bounded("a handle or etag", text.len(), TEXT_MAX)?;
+    }
+    if find(conn, &found.replica)?.is_some() {
+        return Ok(false);
+    }
+    let text = format!(
+        "INSERT INTO replicas (content_id, backend_id, key, state, evidence, epoch, changed_at, checked_at, owned, sidecar, handle, etag, reserved)
+        VALUES (:content, :backend, :key, 2, :evidence, {FIRST_EPOCH}, :now, :now, :owned, :sidecar, :handle, :etag, :reserved)"
+    );
+    let id = &found.replica;
+    let params = named_params! {
+        ":content": id.content, ":backend": id.backend, ":key": id.key, ":evidence": Code(found.evidence), ":now": now, ":owned": found.owned,
+        ":sidecar": Code(found.sidecar), ":handle": found.handle, ":etag": found.etag, ":reserved": Size(found.bytes),
+    };
+    sql::run(conn, &text, params)?;
+    let text = "UPDATE backends SET used_bytes = used_bytes + ?2, used_objects = used_objects + 1 WHERE id = ?1";
+    sql::run(conn, text, (id.backend, Size(found.bytes)))?;
+    changes::copy(conn, id.content, id.backend, &id.key)?;
+    Ok(true)
 }
 
 /// No later row of this name may start at or below the epoch of one that is deleted.

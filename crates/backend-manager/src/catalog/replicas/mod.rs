@@ -7,6 +7,7 @@
 //! | arrow | from | to |
 //! |---|---|---|
 //! | [`plan`] | no row | planned |
+//! | [`adopt`] | no row | present |
 //! | [`intend`] | no row, planned, missing, corrupt, lingering (name seen free), uploading by the dead or by nobody | uploading |
 //! | [`resume`] | accepted | uploading |
 //! | [`stored`] | uploading, accepted | present |
@@ -40,6 +41,6 @@ pub use find::{
     Claimable, StateCursor, claimable, count, due, ending, find, of, page, page_of_backend, page_of_state, to_scrub,
     under,
 };
-pub use intend::{Intended, Intent, Planned, Seen, holder, intend, not_overwritten, plan};
+pub use intend::{Found, Intended, Intent, Planned, Seen, adopt, holder, intend, not_overwritten, plan};
 pub use remove::{License, Spare, abandon, begin_remove, forget, leave_removal, postpone, removed, take_removal};
 pub use row::{BadChunk, Epoch, Moved, ReplicaAt, ReplicaId, ReplicaRow, ReplicaState, Sidecar};

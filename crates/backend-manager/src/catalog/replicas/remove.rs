@@ -10,7 +10,7 @@ use super::row::{Moved, ReplicaAt, ReplicaId};
 use crate::catalog::backends::{Reserved, reserve};
 use crate::catalog::columns::Size;
 use crate::catalog::process::Process;
-use crate::catalog::{Timestamp, meta, pins, sql, transfers};
+use crate::catalog::{Timestamp, changes, meta, pins, sql, transfers};
 
 /// Why a copy may be removed. It is held against the catalog in the very statement that begins the removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,6 +171,7 @@ fn delete(conn: &Connection, at: &ReplicaAt, from: &str) -> Result<Moved> {
     sql::run(conn, text, (id.content, id.backend, &id.key, at.epoch))?;
     give_back(conn, at, reserved, 0, -1)?;
     raise_epoch(conn, at.epoch)?;
+    changes::copy(conn, id.content, id.backend, &id.key)?;
     Ok(Moved::Won(at.epoch))
 }
 

@@ -1,0 +1,287 @@
+//! A segment as a stream of lines, read from the catalog page by page: everything, or what was changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use backend_core::Result;
+use bytes::Bytes;
+use futures::stream;
+use ipld::{Cid, address};
+use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
+
+use super::line::{Head, Line, Tail, kind_word, written};
+use super::{Bodies, ContentLine, bodies};
+use crate::catalog::changes::{self, Change, Kind};
+use crate::catalog::contents::{self, ContentRow};
+use crate::catalog::names::{self, NameRow};
+use crate::catalog::pins::{self, PinRow};
+use crate::catalog::replicas::{self, ReplicaId, ReplicaState, Sidecar};
+use crate::catalog::state::{self, Segment};
+use crate::catalog::{BackendNumber, Catalog, ContentNumber, PAGE_MAX, backends, policies};
+
+/// Rows of one page: with labels of 64 KiB each they are still in bounds.
+const PAGE: usize = 500;
+/// Pins of one content that are told: one an owner.
+const PINS: usize = PAGE_MAX;
+
+/// Which segment, for which store.
+#[derive(Debug, Clone)]
+pub(crate) struct What {
+    pub(crate) catalog: String,
+    pub(crate) backend: BackendNumber,
+    pub(crate) segment: Segment,
+}
+
+/// How far the reading has come.
+#[derive(Debug, Clone)]
+enum At {
+    Head,
+    Policies(String),
+    Contents(Option<Cid>),
+    Names(String, u32),
+    Copies(String, i64),
+    Changes(i64),
+    Tail,
+    Done,
+}
+
+struct Reading {
+    catalog: Catalog,
+    what: What,
+    at: At,
+    hash: Sha256,
+    lines: Arc<AtomicI64>,
+}
+
+/// The bytes of a segment, and how many lines it has by the time it is read to its end.
+pub(crate) fn lines(catalog: Catalog, what: What) -> (Bodies, Arc<AtomicI64>) {
+    let lines = Arc::new(AtomicI64::new(0));
+    let begun = Reading { catalog, what, at: At::Head, hash: Sha256::new(), lines: lines.clone() };
+    let pages = stream::try_unfold(begun, |mut reading| async move {
+        let bytes = reading.next().await?;
+        Ok(bytes.map(|bytes| (bytes, reading)))
+    });
+    (bodies(pages), lines)
+}
+
+impl Reading {
+    async fn next(&mut self) -> Result<Option<Bytes>> {
+        if matches!(self.at, At::Done) {
+            return Ok(None);
+        }
+        if matches!(self.at, At::Tail) {
+            let sha256 = self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            let end = self.lines.load(Ordering::Relaxed).unsigned_abs();
+            self.at = At::Done;
+            return Ok(Some(format!("{}\n", written(&Tail { end, sha256 })?).into()));
+        }
+        let (at, what) = (self.at.clone(), self.what.clone());
+        let (texts, next) = self.catalog.read(move |conn| page(conn, &at, &what)).await?;
+        if !matches!(self.at, At::Head) {
+            self.lines.fetch_add(i64::try_from(texts.len()).unwrap_or(i64::MAX), Ordering::Relaxed);
+        }
+        self.at = next;
+        let bytes: String = texts.into_iter().map(|text| format!("{text}\n")).collect();
+        self.hash.update(bytes.as_bytes());
+        Ok(Some(bytes.into()))
+    }
+}
+
+/// The lines of a page, and where it goes on.
+fn page(conn: &Connection, at: &At, what: &What) -> Result<(Vec<String>, At)> {
+    let (lines, next) = match at {
+        At::Head => return head(conn, what),
+        At::Policies(after) => policies_page(conn, after)?,
+        At::Contents(after) => contents_page(conn, after.as_ref())?,
+        At::Names(name, revision) => names_page(conn, name, *revision)?,
+        At::Copies(key, content) => copies_page(conn, what.backend, (key, *content))?,
+        At::Changes(after) => changes_page(conn, what, *after)?,
+        At::Tail | At::Done => (Vec::new(), At::Tail),
+    };
+    Ok((lines.iter().map(written).collect::<Result<_>>()?, next))
+}
+
+fn head(conn: &Connection, what: &What) -> Result<(Vec<String>, At)> {
+    let Segment { from, to, .. } = what.segment;
+    let head = Head {
+        ipfs_kit: "state".to_owned(),
+        version: 1,
+        catalog: what.catalog.clone(),
+        from,
+        to,
+        at: crate::manager::now().millis(),
+        supersedes: state::supersedes(conn)?,
+    };
+    let next = if from == 0 { At::Policies(String::new()) } else { At::Changes(from) };
+    Ok((vec![written(&head)?], next))
+}
+
+fn policies_page(conn: &Connection, after: &str) -> Result<(Vec<Line>, At)> {
+    let page = policies::page(conn, after, PAGE)?;
+    let next = page.last().map_or(At::Contents(None), |last| At::Policies(last.name.clone()));
+    let line = |row: policies::PolicyRow| Line::Policy { name: row.name, spec: serde_json::from_str(&row.spec).ok() };
+    Ok((page.into_iter().map(line).collect(), next))
+}
+
+fn contents_page(conn: &Connection, after: Option<&Cid>) -> Result<(Vec<Line>, At)> {
+    let page = state::contents(conn, after, PAGE)?;
+    let next = page.last().map_or_else(|| At::Names(String::new(), 0), |last| At::Contents(Some(last.content.cid)));
+    let mut lines = Vec::new();
+    for row in page {
+        lines.push(content_line(&row));
+        for pin in pins::of(conn, row.number, "", PINS)?.into_iter().filter(|it| is_a_wish(&it.pin.owner)) {
+            lines.push(pin_line(conn, &row.content.cid, pin)?);
+        }
+    }
+    Ok((lines, next))
+}
+
+fn is_a_wish(owner: &str) -> bool {
+    !owner.starts_with("adding:")
+}
+
+pub(crate) fn content_line(row: &ContentRow) -> Line {
+    let contents::NewContent { cid, size, kind, profile } = row.content;
+    Line::Content(ContentLine { cid: address::text(&cid), size, kind: kind_word(kind).to_owned(), profile })
+}
+
+pub(crate) fn pin_line(conn: &Connection, cid: &Cid, row: PinRow) -> Result<Line> {
+    let policy = policies::get(conn, row.pin.policy)?.map_or_else(|| policies::DEFAULT.to_owned(), |it| it.name);
+    Ok(Line::Pin {
+        cid: address::text(cid),
+        owner: row.pin.owner,
+        policy,
+        since: row.created_at.millis(),
+        until: row.pin.expires_at.map(|it| it.millis()),
+    })
+}
+
+pub(crate) fn name_line(conn: &Connection, row: NameRow) -> Result<Option<Line>> {
+    let Some(content) = contents::get(conn, row.content)? else { return Ok(None) };
+    let cid = address::text(&content.content.cid);
+    Ok(Some(Line::Name { name: row.name, revision: row.revision, cid, labels: row.labels, at: row.at.millis() }))
+}
+
+fn names_page(conn: &Connection, name: &str, revision: u32) -> Result<(Vec<Line>, At)> {
+    let page = names::revisions(conn, (name, revision), PAGE)?;
+    let next =
+        page.last().map_or_else(|| At::Copies(String::new(), i64::MAX), |it| At::Names(it.name.clone(), it.revision));
+    let lines = page.into_iter().filter_map(|row| name_line(conn, row).transpose());
+    Ok((lines.collect::<Result<_>>()?, next))
+}
+
+fn copies_page(conn: &Connection, backend: BackendNumber, (key, content): (&str, i64)) -> Result<(Vec<Line>, At)> {
+    let page = replicas::page_of_backend(conn, backend, Some((key, ContentNumber::new(content))), PAGE)?;
+    let next = page.last().map_or(At::Tail, |it| At::Copies(it.replica.key.clone(), it.replica.content.get()));
+    let lines = page.into_iter().filter_map(|row| copy_line(conn, &row.replica).transpose());
+    Ok((lines.collect::<Result<_>>()?, next))
+}
+
+/// A copy under a user's key as it is now; `None` where the content or the store has no name yet.
+fn copy_line(conn: &Connection, id: &ReplicaId) -> Result<Option<Line>> {
+    let (Some(content), Some(backend)) = (contents::get(conn, id.content)?, backends::get(conn, id.backend)?) else {
+        return Ok(None);
+    };
+    let Some(store) = backend.backend.store_id else { return Ok(None) };
+    let (cid, key) = (address::text(&content.content.cid), id.key.clone());
+    let holds = |state| matches!(state, ReplicaState::Present | ReplicaState::Suspect | ReplicaState::Corrupt);
+    Ok(Some(match replicas::find(conn, id)?.filter(|row| holds(row.state)) {
+        None => Line::Uncopy { cid, store, key },
+        Some(row) => {
+            let sidecar = row.sidecar == Sidecar::Present;
+            Line::Copy { cid, store, key, owned: row.owned, sidecar, handle: row.handle, etag: row.etag }
+        }
+    }))
+}
+
+/// What was changed, as it is now: contents first, for the others speak of them.
+fn changes_page(conn: &Connection, what: &What, after: i64) -> Result<(Vec<Line>, At)> {
+    let page: Vec<Change> =
+        changes::page(conn, after, PAGE)?.into_iter().filter(|it| it.seq <= what.segment.to).collect();
+    let next = page.last().map_or(At::Tail, |last| At::Changes(last.seq));
+    let unnamed: BTreeSet<&str> = page.iter().filter(|it| it.kind == Kind::Unname).map(|it| it.what.as_str()).collect();
+    let mut all: BTreeMap<(u8, String), Line> = BTreeMap::new();
+    for it in &page {
+        match it.kind {
+            Kind::Policy => {
+                let spec = policies::find(conn, &it.what)?.and_then(|row| serde_json::from_str(&row.spec).ok());
+                all.insert((1, it.what.clone()), Line::Policy { name: it.what.clone(), spec });
+            }
+            Kind::Pin => changed_pin(conn, it, &mut all)?,
+            Kind::Name if !unnamed.contains(it.what.as_str()) => {
+                let revision = u32::try_from(it.number).unwrap_or(0);
+                if let Some(row) = names::revision(conn, &it.what, revision)? {
+                    named(conn, row, &mut all)?;
+                }
+            }
+            Kind::Name => {}
+            Kind::Unname => {
+                all.insert((3, format!("{}\u{0}", it.what)), Line::Unname { name: it.what.clone() });
+                renamed(conn, &it.what, &mut all)?;
+            }
+            Kind::Copy if it.backend == what.backend => {
+                let content = ContentNumber::new(it.number);
+                let id = ReplicaId { content, backend: it.backend, key: it.what.clone() };
+                if let Some(line) = copy_line(conn, &id)? {
+                    told(conn, content, &mut all)?;
+                    all.insert((4, format!("{}\u{0}{}", it.what, it.number)), line);
+                }
+            }
+            Kind::Copy => {}
+        }
+    }
+    // What a key was taken away from comes before what it was given to.
+    let (gone, there): (Vec<Line>, Vec<Line>) = all.into_values().partition(|line| matches!(line, Line::Uncopy { .. }));
+    Ok((gone.into_iter().chain(there).collect(), next))
+}
+
+type Lines = BTreeMap<(u8, String), Line>;
+
+fn told(conn: &Connection, content: ContentNumber, all: &mut Lines) -> Result<Option<ContentRow>> {
+    let row = contents::get(conn, content)?;
+    if let Some(row) = &row {
+        all.insert((0, address::text(&row.content.cid)), content_line(row));
+    }
+    Ok(row)
+}
+
+fn changed_pin(conn: &Connection, it: &Change, all: &mut Lines) -> Result<()> {
+    let content = ContentNumber::new(it.number);
+    let Some(row) = told(conn, content, all)? else { return Ok(()) };
+    let found = pins::find(conn, content, &it.what)?;
+    let cid = address::text(&row.content.cid);
+    let line = match found {
+        Some(pin) => pin_line(conn, &row.content.cid, pin)?,
+        None => Line::Unpin { cid: cid.clone(), owner: it.what.clone() },
+    };
+    all.insert((2, format!("{cid}\u{0}{}", it.what)), line);
+    Ok(())
+}
+
+fn named(conn: &Connection, row: NameRow, all: &mut Lines) -> Result<()> {
+    told(conn, row.content, all)?;
+    let key = (3, format!("{}\u{0}{:010}", row.name, row.revision));
+    if let Some(line) = name_line(conn, row)? {
+        all.insert(key, line);
+    }
+    Ok(())
+}
+
+/// All that a name stands for after it was taken away and given again.
+fn renamed(conn: &Connection, name: &str, all: &mut Lines) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let page = names::revisions(conn, (name, after), PAGE)?;
+        let Some(last) = page.last().filter(|_| page.iter().any(|row| row.name == name)) else { return Ok(()) };
+        after = last.revision;
+        let is_over = last.name != name;
+        for row in page.into_iter().filter(|row| row.name == name) {
+            named(conn, row, all)?;
+        }
+        if is_over {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The words about bringing content and configuration in, and moving them.
+
+use clap::ArgAction;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Adopt {
+    /// Backends, each with everything that ipfs-kit has put there; or BACKEND:PREFIX, for what others have put there under these keys
+    #[arg(value_name = "BACKEND[:PREFIX]", required_unless_present = "all")]
+    pub(crate) what: Vec<String>,
+    /// From all backends that are switched on
+    #[arg(long, conflicts_with = "what")]
+    pub(crate) all: bool,
+    /// Of which catalog the names and pins are, where several have left theirs
+    #[arg(long, value_name = "ID")]
+    pub(crate) catalog: Option<String>,
+    /// The policy under which what others have put there is kept [default: the one that fits]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+    /// Only say what would be done
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub(crate) dry_run: bool,
+}
