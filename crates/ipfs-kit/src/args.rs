@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use bringing::Adopt;
+pub(crate) use bringing::{Adopt, Migrate, Moving};
 pub(crate) use keeping::{Pin, Policy, PolicyChange, Reconcile, Report, Run, Scrub};
 pub(crate) use moving::{Copy, Ends, How, Sync};
 pub(crate) use routing::Route;
@@ -176,6 +176,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  ipfs-kit adopt --all\n  ipfs-kit adopt usb --dry-run\n  ipfs-kit adopt bucket:photos/ --policy archive"
     )]
     Adopt(Adopt),
+    /// Copy everything from one backend to another, read it back there, and only then remove it from the first
+    #[command(
+        after_help = "Examples:\n  ipfs-kit migrate usb --to archive --dry-run\n  ipfs-kit migrate usb --to archive"
+    )]
+    Migrate(Migrate),
     /// Bring the configuration of ipfs_kit_py along
     #[command(after_help = "Example:\n  ipfs-kit import ~/.ipfs_kit --dry-run")]
     Import {

@@ -4,3 +4,4 @@
 
 mod adopted;
 mod bed;
+mod moved;

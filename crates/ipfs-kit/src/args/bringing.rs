@@ -1,6 +1,6 @@
 //! The words about bringing content and configuration in, and moving them.
 
-use clap::ArgAction;
+use clap::{ArgAction, ValueEnum};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Adopt {
@@ -19,4 +19,25 @@ pub(crate) struct Adopt {
     /// Only say what would be done
     #[arg(long, action = ArgAction::SetTrue)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Migrate {
+    /// The backend that is to be emptied
+    pub(crate) backend: String,
+    /// The backend that takes everything
+    #[arg(long, value_name = "BACKEND")]
+    pub(crate) to: String,
+    /// Whether the first one is emptied once everything is proved on the other
+    #[arg(long, value_enum, default_value_t = Moving::Move)]
+    pub(crate) kind: Moving,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Moving {
+    Copy,
+    Move,
 }

@@ -10,6 +10,7 @@ mod health;
 mod import;
 mod keep;
 mod look;
+mod migrate;
 mod papers;
 mod pin;
 mod policy;
@@ -75,6 +76,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         }
         Command::Reconcile(args) => telling(home, output, async |it| keep::reconcile(it, args, output).await),
         Command::Adopt(args) => telling(home, output, async |it| adopt::run(it, args, output).await),
+        Command::Migrate(args) => telling(home, output, async |it| migrate::run(it, args, output).await),
         Command::Scrub(args) => block_on(async { keep::scrub(&open(home)?, args, output).await }),
         Command::Copy(args) => block_on(async { sync::copy(&open(home)?, *args, output).await }),
         Command::Sync(args) => block_on(async { sync::sync(&open(home)?, *args, output).await }),
