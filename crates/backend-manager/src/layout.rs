@@ -86,6 +86,24 @@ pub(crate) fn state_of(key: &Key) -> Option<(String, Segment)> {
     (is_id && from <= to).then(|| (catalog.to_owned(), Segment { to, from, weight: 0 }))
 }
 
+/// Under which the indexes of all backups lie.
+pub(crate) fn backup_folder() -> String {
+    format!("{OWN_PREFIX}backup/")
+}
+
+/// The index of a catalog's backup.
+pub(crate) fn backup(catalog: &str, id: &str) -> Result<Key> {
+    Key::parse(format!("{}{catalog}/{id}.json", backup_folder()))
+}
+
+/// Whose backup an index is of, and which; `None` for what is called otherwise.
+pub(crate) fn backup_of(key: &Key) -> Option<(String, String)> {
+    let (catalog, name) = key.as_str().strip_prefix(&backup_folder())?.split_once('/')?;
+    let id = name.strip_suffix(".json")?;
+    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'.');
+    (is_plain(catalog) && is_plain(id)).then(|| (catalog.to_owned(), id.to_owned()))
+}
+
 /// The last two characters spread best: the first ones are the same in all CIDs of a kind.
 fn sharded(kind: &str, cid: &Cid, ending: &str) -> Result<Key> {
     let text = address::text(cid);

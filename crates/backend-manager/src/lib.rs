@@ -9,6 +9,7 @@
 mod add;
 mod cache;
 mod adopt;
+mod backup;
 mod car;
 pub mod catalog;
 pub mod config;
@@ -49,6 +50,7 @@ pub use add::{AddRequest, Existing, Input, Name, Place, name};
 pub use adopt::{Adopt, AdoptUnder, Adopted, AdoptedState, AdoptedStore, AdoptedUnder, Troubles};
 pub use backend_layers::{Lately, SystemClock};
 pub use cache::CacheView;
+pub use backup::{BackedUp, Backup, BackupView, Checked, Into, Restore, Restored, Retention};
 pub use car::{Archive, ExportedCar};
 pub use desired::{Explained, ExplainedPlace, Finding, PinView, PinWish, PolicyView};
 pub use export::{ExportOptions, Exported};

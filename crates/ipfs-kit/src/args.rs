@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use bringing::{Adopt, Migrate, Moving};
+pub(crate) use bringing::{Adopt, Backup, BackupCommand, Car, MakeBackup, Migrate, Moving, Restore};
 pub(crate) use keeping::{Pin, Policy, PolicyChange, Reconcile, Report, Run, Scrub};
 pub(crate) use moving::{Copy, Ends, How, Sync};
 pub(crate) use routing::Route;
@@ -181,6 +181,14 @@ pub(crate) enum Command {
         after_help = "Examples:\n  ipfs-kit migrate usb --to archive --dry-run\n  ipfs-kit migrate usb --to archive"
     )]
     Migrate(Migrate),
+    /// Hold everything that is named or pinned, with its bytes, on one backend
+    #[command(
+        after_help = "Examples:\n  ipfs-kit backup --to usb --keep-last 3 --keep-monthly 12\n  ipfs-kit backup list\n  ipfs-kit backup check latest"
+    )]
+    Backup(Backup),
+    /// Bring a backup back: into the catalog, or into a folder
+    #[command(after_help = "Examples:\n  ipfs-kit restore latest --from usb\n  ipfs-kit restore latest --into ./back")]
+    Restore(Restore),
     /// Bring the configuration of ipfs_kit_py along
     #[command(after_help = "Example:\n  ipfs-kit import ~/.ipfs_kit --dry-run")]
     Import {
@@ -208,38 +216,6 @@ pub(crate) enum Command {
     Internal {
         #[command(subcommand)]
         command: Internal,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Car {
-    /// Write content with all its blocks as one CARv1: the same bytes as `ipfs dag export`
-    #[command(
-        after_help = "Examples:\n  ipfs-kit car export photos -o photos.car\n  ipfs-kit car export CID -o - | ipfs dag import"
-    )]
-    Export {
-        /// A CID, CID/path, or a name that `ls` shows
-        what: String,
-        /// Where to; - is standard output [default: the name and .car]
-        #[arg(long, short, value_name = "FILE")]
-        output: Option<PathBuf>,
-        /// Replace a file that is there
-        #[arg(long)]
-        force: bool,
-    },
-    /// Add the files and folders that a CAR has as its roots, with all the CIDs that they have there
-    #[command(
-        after_help = "Examples:\n  ipfs-kit car import photos.car --to local,usb\n  ipfs dag export CID | ipfs-kit car import - --name photos"
-    )]
-    Import {
-        /// A CARv1 or CARv2; - is standard input
-        file: PathBuf,
-        /// The name under which it is listed, if there is one root [default: the file's name without .car]
-        #[arg(long)]
-        name: Option<String>,
-        /// On which backends, comma separated [default: as the default policy says]
-        #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
-        to: Vec<String>,
     },
 }
 

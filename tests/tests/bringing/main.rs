@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a step of a journey that cannot be taken, fails it")]
 
 mod adopted;
+mod backed_up;
 mod bed;
 mod moved;

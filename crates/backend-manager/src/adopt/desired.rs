@@ -218,7 +218,7 @@ fn enter(
     }
 }
 
-pub(super) fn parsed(cid: &str) -> Result<Cid> {
+pub(crate) fn parsed(cid: &str) -> Result<Cid> {
     let cid = address::to_v1(&address::parse(cid).map_err(trouble::ipld)?);
     address::check_hash(&cid).map_err(trouble::ipld)?;
     Ok(cid)

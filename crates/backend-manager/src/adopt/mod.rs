@@ -18,6 +18,8 @@ use crate::reconcile::Mode;
 use crate::state::{Segments, is_keeper};
 
 pub use desired::AdoptedState;
+pub(crate) use desired::parsed;
+pub(crate) use own::plain;
 pub use under::{AdoptUnder, AdoptedUnder};
 
 /// Troubles that are told one by one; the others are counted.

@@ -41,7 +41,7 @@ struct Read {
 }
 
 impl Manager {
-    pub(super) async fn adopt_own(&self, member: &Member, mode: Mode, store: &mut AdoptedStore) -> Result<()> {
+    pub(crate) async fn adopt_own(&self, member: &Member, mode: Mode, store: &mut AdoptedStore) -> Result<()> {
         self.adopt_sidecars(member, mode, store).await?;
         fault::point("after-sidecars");
         let opts = ListOptions::prefix(format!("{OWN_PREFIX}c/"));
@@ -86,7 +86,7 @@ impl Manager {
         Ok(())
     }
 
-    async fn adopt_sidecar(&self, member: &Member, meta: &Metadata, mode: Mode) -> AdoptedStore {
+    pub(crate) async fn adopt_sidecar(&self, member: &Member, meta: &Metadata, mode: Mode) -> AdoptedStore {
         let mut part = AdoptedStore::default();
         let Some(root) = named(meta, layout::sidecar) else {
             part.strange = 1;
@@ -157,7 +157,7 @@ impl Manager {
 }
 
 impl AdoptedStore {
-    pub(super) fn merge(&mut self, part: AdoptedStore) {
+    pub(crate) fn merge(&mut self, part: AdoptedStore) {
         self.copies += part.copies;
         self.bytes += part.bytes;
         self.known += part.known;
@@ -206,7 +206,7 @@ fn known(conn: &Connection, backend: BackendNumber, cid: &Cid) -> Result<Option<
 }
 
 /// The plain bytes of a file, by their name and length alone.
-fn plain(
+pub(crate) fn plain(
     conn: &Connection,
     backend: BackendNumber,
     meta: &Metadata,

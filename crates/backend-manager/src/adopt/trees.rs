@@ -25,7 +25,7 @@ struct Part {
 
 impl Manager {
     /// Links the files of every folder whose size is not known yet. The size comes last: a folder that was cut off is seen by its absence.
-    pub(super) async fn link_folders(&self) -> Result<()> {
+    pub(crate) async fn link_folders(&self) -> Result<()> {
         let mut after = None;
         loop {
             let page = self.catalog().read(move |conn| contents::page(conn, after, PAGE)).await?;

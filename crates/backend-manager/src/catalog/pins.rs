@@ -99,6 +99,18 @@ pub fn find(conn: &Connection, content: ContentNumber, owner: &str) -> Result<Op
     sql::one(conn, &format!("{SELECT} WHERE content_id = ?1 AND owner = ?2"), (content, owner), read)
 }
 
+/// Contents that one owner wants, some of them: to take his wishes back, page by page. Reads all pins when he has few.
+pub fn owned(conn: &Connection, owner: &str, limit: usize) -> Result<Vec<ContentNumber>> {
+    let text = "SELECT content_id FROM pins WHERE owner = ?1 LIMIT ?2";
+    sql::many(conn, text, (owner, sql::limit(limit)), |row| row.get(0))
+}
+
+/// Who has pins under a policy.
+pub fn owners(conn: &Connection, policy: PolicyNumber) -> Result<Vec<String>> {
+    let text = "SELECT DISTINCT owner FROM pins WHERE policy_id = ?1 ORDER BY owner LIMIT ?2";
+    sql::many(conn, text, (policy, sql::limit(sql::PAGE_MAX)), |row| row.get(0))
+}
+
 /// Whether anybody wants content kept at this moment: it, or a directory that it hangs from.
 pub fn wanted(conn: &Connection, content: ContentNumber, now: Timestamp) -> Result<bool> {
     let text = format!("SELECT {}", none_where(LIVE));

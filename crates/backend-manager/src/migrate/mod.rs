@@ -229,7 +229,7 @@ impl Manager {
         if it.mode == Mode::Rehearse {
             return Ok(match known.filter(|it| it.state == ReplicaState::Present) {
                 Some(_) => Brought::There,
-                None => Brought::Copied(content.content.size.unwrap_or(0)),
+                None => Brought::Copied(crate::backup::plain_bytes(content)),
             });
         }
         match known {

@@ -187,17 +187,29 @@ fn next(reader: &mut impl BufRead, line: &mut Vec<u8>) -> Result<Option<()>> {
     }
 }
 
-fn checked(mut file: File, catalog: &str, segment: Segment) -> Result<File> {
+fn checked(file: File, catalog: &str, segment: Segment) -> Result<File> {
+    whole(file, |head| {
+        let is_named = head.catalog == catalog && (head.from, head.to) == (segment.from, segment.to);
+        head.ipfs_kit == "state" && is_named
+    })
+}
+
+/// A manifest in a file of this machine, if it is the one of the backup `id`.
+///
+/// # Errors
+/// `Integrity` for what is not whole, or is another one.
+pub(crate) fn parsed_head(file: File, word: &str, id: &str) -> Result<File> {
+    whole(file, |head| head.ipfs_kit == word && head.id == id)
+}
+
+fn whole(mut file: File, is_it: impl FnOnce(&Head) -> bool) -> Result<File> {
     let rewound = |err| Error::new(ErrorKind::Internal, "cannot read what was put aside").with_source(err);
     file.rewind().map_err(rewound)?;
     let (mut reader, mut line, mut hash) = (BufReader::new(&mut file), Vec::new(), Sha256::new());
     next(&mut reader, &mut line)?.ok_or_else(|| broken("it is empty"))?;
     let head: Head = serde_json::from_slice(&line).map_err(|err| broken("its first line").with_source(err))?;
-    if (head.ipfs_kit.as_str(), head.version) != ("state", 1) {
-        return Err(broken("it is of another kind or version"));
-    }
-    if head.catalog != catalog || (head.from, head.to) != (segment.from, segment.to) {
-        return Err(broken("it is not the one that its name says"));
+    if head.version != 1 || !is_it(&head) {
+        return Err(broken("it is not the one that its name says, or of a newer version"));
     }
     hash.update(&line);
     let mut lines = 0;
@@ -216,7 +228,7 @@ fn checked(mut file: File, catalog: &str, segment: Segment) -> Result<File> {
 }
 
 /// Puts every line between the first and the last in its place.
-fn fill(mut merged: Merged, mut file: File) -> Result<Merged> {
+pub(crate) fn fill(mut merged: Merged, mut file: File) -> Result<Merged> {
     let rewound = |err| Error::new(ErrorKind::Internal, "cannot read what was put aside").with_source(err);
     file.rewind().map_err(rewound)?;
     merged.together(|merged| {

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::line::{Head, Line, Tail, kind_word, written};
 use super::{Bodies, ContentLine, bodies};
+use crate::backup::is_wished;
 use crate::catalog::changes::{self, Change, Kind};
 use crate::catalog::contents::{self, ContentRow};
 use crate::catalog::names::{self, NameRow};
@@ -32,12 +33,23 @@ pub(crate) struct What {
     pub(crate) catalog: String,
     pub(crate) backend: BackendNumber,
     pub(crate) segment: Segment,
+    pub(crate) told: Told,
+}
+
+/// For what it is told.
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
+    /// So that a lost catalog can be rebuilt: everything.
+    State,
+    /// As a backup: what is wished now, and what is said of the backends.
+    Backup { id: String, configs: Vec<Line> },
 }
 
 /// How far the reading has come.
 #[derive(Debug, Clone)]
 enum At {
     Head,
+    Configs,
     Policies(String),
     Contents(Option<Cid>),
     Names(String, u32),
@@ -93,8 +105,13 @@ impl Reading {
 fn page(conn: &Connection, at: &At, what: &What) -> Result<(Vec<String>, At)> {
     let (lines, next) = match at {
         At::Head => return head(conn, what),
+        At::Configs => match &what.told {
+            Told::State => (Vec::new(), At::Policies(String::new())),
+            Told::Backup { configs, .. } => (configs.clone(), At::Policies(String::new())),
+        },
         At::Policies(after) => policies_page(conn, after)?,
-        At::Contents(after) => contents_page(conn, after.as_ref())?,
+        At::Contents(after) => contents_page(conn, what, after.as_ref())?,
+        At::Names(name, _) if what.is_backup() => present_names(conn, name)?,
         At::Names(name, revision) => names_page(conn, name, *revision)?,
         At::Copies(key, content) => copies_page(conn, what.backend, (key, *content))?,
         At::Changes(after) => changes_page(conn, what, *after)?,
@@ -105,16 +122,21 @@ fn page(conn: &Connection, at: &At, what: &What) -> Result<(Vec<String>, At)> {
 
 fn head(conn: &Connection, what: &What) -> Result<(Vec<String>, At)> {
     let Segment { from, to, .. } = what.segment;
+    let (word, id) = match &what.told {
+        Told::State => ("state", String::new()),
+        Told::Backup { id, .. } => ("backup", id.clone()),
+    };
     let head = Head {
-        ipfs_kit: "state".to_owned(),
+        ipfs_kit: word.to_owned(),
         version: 1,
         catalog: what.catalog.clone(),
+        id,
         from,
         to,
         at: crate::manager::now().millis(),
         supersedes: state::supersedes(conn)?,
     };
-    let next = if from == 0 { At::Policies(String::new()) } else { At::Changes(from) };
+    let next = if from == 0 { At::Configs } else { At::Changes(from) };
     Ok((vec![written(&head)?], next))
 }
 
@@ -125,21 +147,31 @@ fn policies_page(conn: &Connection, after: &str) -> Result<(Vec<Line>, At)> {
     Ok((page.into_iter().map(line).collect(), next))
 }
 
-fn contents_page(conn: &Connection, after: Option<&Cid>) -> Result<(Vec<Line>, At)> {
+fn contents_page(conn: &Connection, what: &What, after: Option<&Cid>) -> Result<(Vec<Line>, At)> {
     let page = state::contents(conn, after, PAGE)?;
     let next = page.last().map_or_else(|| At::Names(String::new(), 0), |last| At::Contents(Some(last.content.cid)));
     let mut lines = Vec::new();
     for row in page {
+        if what.is_backup() && !is_wished(conn, row.number)? {
+            continue;
+        }
         lines.push(content_line(&row));
-        for pin in pins::of(conn, row.number, "", PINS)?.into_iter().filter(|it| is_a_wish(&it.pin.owner)) {
+        for pin in pins::of(conn, row.number, "", PINS)?.into_iter().filter(|it| what.tells(&it.pin.owner)) {
             lines.push(pin_line(conn, &row.content.cid, pin)?);
         }
     }
     Ok((lines, next))
 }
 
-fn is_a_wish(owner: &str) -> bool {
-    !owner.starts_with("adding:")
+impl What {
+    fn is_backup(&self) -> bool {
+        matches!(self.told, Told::Backup { .. })
+    }
+
+    /// A backup does not hold what only backups want.
+    fn tells(&self, owner: &str) -> bool {
+        !owner.starts_with("adding:") && !(self.is_backup() && owner.starts_with(crate::backup::OWNER))
+    }
 }
 
 pub(crate) fn content_line(row: &ContentRow) -> Line {
@@ -162,6 +194,14 @@ pub(crate) fn name_line(conn: &Connection, row: NameRow) -> Result<Option<Line>>
     let Some(content) = contents::get(conn, row.content)? else { return Ok(None) };
     let cid = address::text(&content.content.cid);
     Ok(Some(Line::Name { name: row.name, revision: row.revision, cid, labels: row.labels, at: row.at.millis() }))
+}
+
+/// What names stand for at present, without what they stood for before.
+fn present_names(conn: &Connection, after: &str) -> Result<(Vec<Line>, At)> {
+    let page = names::page(conn, "", after, PAGE)?;
+    let next = page.last().map_or(At::Tail, |it| At::Names(it.name.clone(), 0));
+    let lines = page.into_iter().filter_map(|row| name_line(conn, row).transpose());
+    Ok((lines.collect::<Result<_>>()?, next))
 }
 
 fn names_page(conn: &Connection, name: &str, revision: u32) -> Result<(Vec<Line>, At)> {

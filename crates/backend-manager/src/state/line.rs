@@ -14,10 +14,13 @@ pub(crate) const LINE_MAX: usize = 512 << 10;
 /// The first line of a segment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Head {
-    /// `state`.
+    /// `state`, or `backup`.
     pub(crate) ipfs_kit: String,
     pub(crate) version: u32,
     pub(crate) catalog: String,
+    /// Of a backup.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) id: String,
     pub(crate) from: i64,
     pub(crate) to: i64,
     /// When it was written, milliseconds since 1970 UTC.
@@ -76,6 +79,11 @@ pub(crate) enum Line {
         cid: String,
         store: String,
         key: String,
+    },
+    /// A backend's configuration with its secrets masked. In backups alone.
+    Config {
+        name: String,
+        document: serde_json::Value,
     },
 }
 
@@ -141,6 +149,7 @@ impl Line {
     pub(crate) fn merge(&self, into: &Merged) -> Result<()> {
         let text = written(self)?;
         match self {
+            Line::Config { name, .. } => into.put(&format!("0\u{0}{name}"), &text),
             Line::Policy { name, .. } => into.put(&format!("1\u{0}{name}"), &text),
             Line::Content(it) => into.put(&format!("2\u{0}{}", it.cid), &text),
             Line::Pin { cid, owner, .. } => into.put(&format!("3\u{0}{cid}\u{0}{owner}"), &text),

@@ -23,9 +23,9 @@ use crate::fleet::Member;
 use crate::layout;
 use crate::manager::Manager;
 
-pub(crate) use fetch::Segments;
-pub(crate) use gather::{What, lines};
-pub(crate) use line::{ContentLine, Line, kind_of};
+pub(crate) use fetch::{Segments, fill, parsed_head};
+pub(crate) use gather::{Told, What, lines};
+pub(crate) use line::{ContentLine, Line, kind_of, written};
 
 /// So long one store is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -97,7 +97,7 @@ impl Manager {
             .read(move |conn| Ok((state::due(conn, number)?, meta::get(conn, meta::CATALOG_ID)?.unwrap_or_default())))
             .await?;
         let Some(mut due) = due else { return Ok(()) };
-        let what = What { catalog: catalog.clone(), backend: number, segment: due.segment };
+        let what = What { catalog: catalog.clone(), backend: number, segment: due.segment, told: Told::State };
         let (body, weight) = lines(self.catalog().clone(), what);
         let content = spooled(body, self.spool_folder(), member.backend.info().needs.clone()).await?;
         if due.segment.from == 0 {

@@ -3,6 +3,7 @@
 mod add;
 mod adopt;
 mod backend;
+mod backup;
 mod car;
 mod describe;
 mod get;
@@ -77,6 +78,8 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Reconcile(args) => telling(home, output, async |it| keep::reconcile(it, args, output).await),
         Command::Adopt(args) => telling(home, output, async |it| adopt::run(it, args, output).await),
         Command::Migrate(args) => telling(home, output, async |it| migrate::run(it, args, output).await),
+        Command::Backup(args) => telling(home, output, async |it| backup::run(it, args, output).await),
+        Command::Restore(args) => telling(home, output, async |it| backup::restore(it, args, output).await),
         Command::Scrub(args) => block_on(async { keep::scrub(&open(home)?, args, output).await }),
         Command::Copy(args) => block_on(async { sync::copy(&open(home)?, *args, output).await }),
         Command::Sync(args) => block_on(async { sync::sync(&open(home)?, *args, output).await }),
