@@ -7,9 +7,9 @@
 #![warn(missing_docs)]
 
 mod add;
-mod cache;
 mod adopt;
 mod backup;
+mod cache;
 mod car;
 pub mod catalog;
 pub mod config;
@@ -40,8 +40,8 @@ mod repair;
 mod route;
 mod state;
 mod stored;
-pub mod transfer;
 mod suits;
+pub mod transfer;
 mod trouble;
 mod verify;
 mod views;
@@ -49,8 +49,8 @@ mod views;
 pub use add::{AddRequest, Existing, Input, Name, Place, name};
 pub use adopt::{Adopt, AdoptUnder, Adopted, AdoptedState, AdoptedStore, AdoptedUnder, Troubles};
 pub use backend_layers::{Lately, SystemClock};
-pub use cache::CacheView;
 pub use backup::{BackedUp, Backup, BackupView, Checked, Into, Restore, Restored, Retention};
+pub use cache::CacheView;
 pub use car::{Archive, ExportedCar};
 pub use desired::{Explained, ExplainedPlace, Finding, PinView, PinWish, PolicyView};
 pub use export::{ExportOptions, Exported};
@@ -71,8 +71,8 @@ pub use reconcile::{
 };
 pub use repair::Repaired;
 pub use route::{Candidate, Criteria, Criterion, Estimate, LeftOut, Routed, Sought};
-pub use suits::{Judged, Purpose, Verdict, purposes};
 pub use state::{Keepers, Untold};
+pub use suits::{Judged, Purpose, Verdict, purposes};
 pub use views::{
     Activity, BadChunk, ContentKind, DirectoryEntry, Known, Listed, Receipt, Removed, RemovedCopies, ReplicaReceipt,
     ReplicaState, ReplicaView, Safety, Tested, Verified,
