@@ -240,6 +240,7 @@ impl Manager {
             whole: None,
             existing: Existing::Keep,
             name: None,
+            look: false,
         };
         let at = ReplicaAt { replica: id, epoch: row.epoch };
         let (catalog, progress) = (self.catalog(), Progress::default());

@@ -256,6 +256,7 @@ impl Manager {
             whole: None,
             existing: Existing::Replace,
             name: None,
+            look: false,
         };
         let members = [member.clone()];
         let mut batch = self.store(&[item], &members, owner, &Progress::default()).await?;
