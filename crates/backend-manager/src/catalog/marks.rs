@@ -99,6 +99,12 @@ pub fn overwritten(
     sql::many(conn, text, (backend, key, by, sql::limit(sql::PAGE_MAX)), |row| row.get(0))
 }
 
+/// The content whose copy holds a user's key, whatever its state: the unique index allows one.
+pub fn holder(conn: &Connection, backend: BackendNumber, key: &str) -> Result<Option<ContentNumber>> {
+    let text = "SELECT content_id FROM replicas WHERE backend_id = ?1 AND key = ?2 AND key <> '' AND state NOT IN (0, 5, 7) LIMIT 1";
+    sql::one(conn, text, (backend, key), |row| row.get(0))
+}
+
 /// Whether content lies under another user's key of this backend too.
 pub fn elsewhere(conn: &Connection, backend: BackendNumber, key: &str, content: ContentNumber) -> Result<bool> {
     let text = "SELECT 1 FROM replicas WHERE content_id = ?1 AND backend_id = ?2 AND key <> '' AND key <> ?3 AND state NOT IN (4, 5, 7) LIMIT 1";

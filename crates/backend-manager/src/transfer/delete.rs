@@ -1,11 +1,12 @@
 //! What is only at the target goes last, and only if everything else went well and the number is one that was to be expected.
 
-use backend_core::{Error, ErrorKind, Locator, RemoveOptions, Result};
+use backend_core::{Error, ErrorKind, Locator, Removal, RemoveOptions, Result};
 use futures::StreamExt;
 use futures::stream;
 use rusqlite::Connection;
+use tokio::sync::Mutex;
 
-use super::entry::{Entry, Known};
+use super::entry::Entry;
 use super::onto_backend::{self, Shelf};
 use super::onto_names;
 use super::report::{Action, FileEvent};
@@ -23,6 +24,8 @@ use crate::manager::{Manager, OWNER, now};
 
 /// Removals that are under way at a time.
 const AT_A_TIME: usize = 8;
+/// Two copies of one content are removed one after the other, so that the wish to keep it ends with the last.
+const LOCKS: usize = 64;
 /// So many files may always go: a small folder is not worth a question.
 const ALWAYS: u64 = 100;
 /// Of a larger number, so many hundredths.
@@ -90,13 +93,15 @@ impl Deletes {
         };
         let deletes = run.opts.delete != Delete::Nothing && braked.is_none();
         let entries = stream::iter(self.found.finish()?);
+        let locks: Vec<Mutex<()>> = (0..LOCKS).map(|_| Mutex::new(())).collect();
+        let locks = &locks;
         let each = entries.map(|entry| async move {
             let entry = entry?;
             if !deletes {
                 run.tell(&FileEvent::new(&entry, Action::Kept));
                 return Ok(());
             }
-            match one(run, target, &entry).await {
+            match one(run, target, &entry, locks).await {
                 Ok(event) => run.tell(&event),
                 Err(err) => run.failed(&entry, &err),
             }
@@ -129,12 +134,16 @@ impl Deletes {
     }
 }
 
-async fn one(run: &Run<'_>, target: &Target, entry: &Entry) -> Result<FileEvent> {
+async fn one(run: &Run<'_>, target: &Target, entry: &Entry, locks: &[Mutex<()>]) -> Result<FileEvent> {
     if !run.source.is_gone(&entry.path).await? {
         let text = format!("{} was listed too early: it is at the source", entry.shown());
         return Err(Error::new(ErrorKind::SourceChanged, text));
     }
-    let is_foreign = matches!(target, Target::Backend(_)) && entry.known.is_none();
+    let ours = match target {
+        Target::Backend(shelf) => ours(run.manager, shelf, entry).await?,
+        _ => None,
+    };
+    let is_foreign = matches!(target, Target::Backend(_)) && ours.is_none();
     if is_foreign && matches!(run.opts.delete, Delete::Ours(_)) {
         return Ok(kept(entry, "no row of this catalog has it: it was not put there by this program"));
     }
@@ -143,8 +152,11 @@ async fn one(run: &Run<'_>, target: &Target, entry: &Entry) -> Result<FileEvent>
     }
     let kept_for = match target {
         Target::Folder { root, .. } => in_folder(root.as_ref(), entry).map(|()| None),
-        Target::Backend(shelf) => match &entry.known {
-            Some(known) => ours(run.manager, shelf, entry, known).await,
+        Target::Backend(shelf) => match ours {
+            Some(id) => {
+                let _turn = locks[id.content.get().unsigned_abs() as usize % locks.len()].lock().await;
+                remove(run.manager, shelf, id).await
+            }
             None => foreign(shelf, entry).await.map(|()| None),
         },
         Target::Names { prefix } => name(run.manager, &onto_names::name(prefix, &entry.path)?).await.map(|()| None),
@@ -172,25 +184,44 @@ async fn foreign(shelf: &Shelf, entry: &Entry) -> Result<()> {
     backend.remove(&at, &RemoveOptions { if_match, ..RemoveOptions::default() }).await.map(drop)
 }
 
-/// A copy of ours. Answers why it stays: it is the last one of content that somebody else wants kept.
-async fn ours(manager: &Manager, shelf: &Shelf, entry: &Entry, known: &Known) -> Result<Option<&'static str>> {
-    let Some(content) = known.content else { return Ok(Some("its content is in no row")) };
-    let key = key(&shelf.prefix, &entry.path)?.as_str().to_owned();
-    let id = ReplicaId { content, backend: shelf.member.number, key };
+/// The row of what lies there: of what is present and what was listed, or of what this program began to write or to remove there.
+async fn ours(manager: &Manager, shelf: &Shelf, entry: &Entry) -> Result<Option<ReplicaId>> {
+    let (backend, key) = (shelf.member.number, key(&shelf.prefix, &entry.path)?.as_str().to_owned());
+    if let Some(content) = entry.known.as_ref().and_then(|it| it.content) {
+        return Ok(Some(ReplicaId { content, backend, key }));
+    }
+    let find = move |conn: &Connection| {
+        let Some(content) = marks::holder(conn, backend, &key)? else { return Ok(None) };
+        let id = ReplicaId { content, backend, key };
+        // A row that is present and not what was listed was written over by somebody.
+        let is_begun = replicas::find(conn, &id)?.is_some_and(|row| row.state != ReplicaState::Present);
+        Ok(is_begun.then_some(id))
+    };
+    manager.catalog().read(find).await
+}
+
+/// A copy of ours goes. Answers why it stays: it is the last one of content that somebody else wants kept.
+async fn remove(manager: &Manager, shelf: &Shelf, id: ReplicaId) -> Result<Option<&'static str>> {
     let owner = onto_backend::owner(&shelf.member);
-    let seen = manager.catalog().write(move |conn| look(conn, &id, &owner)).await?;
-    let Some(Look { row, content, is_last }) = seen else { return Ok(Some("its row is gone, or is being worked on")) };
+    let (wanted, by) = (id.clone(), owner.clone());
+    let seen = manager.catalog().write(move |conn| look(conn, &wanted, &by)).await?;
+    let Some(Look { row, content, is_last }) = seen else { return Ok(Some("its row is gone")) };
     if is_last {
         return Ok(Some("it is the last copy of content that is wanted kept"));
     }
-    let (backend, key) = (row.replica.backend, row.replica.key.clone());
-    match manager.remove_under(&content, row, Permit { license: License::Person, wishes: None }).await? {
-        Some(_) => {
-            let forget = move |conn: &Connection| marks::remove(conn, Scope::Backend(backend), &key).map(drop);
-            manager.catalog().write(forget).await?;
-            Ok(None)
-        }
-        None => Ok(Some("somebody else works on it")),
+    let removal = manager.remove_under(&content, row, Permit { license: License::Person, wishes: None }).await?;
+    let forget = move |conn: &Connection| {
+        marks::remove(conn, Scope::Backend(id.backend), &id.key)?;
+        // What was to be written over when this was begun, is gone with it.
+        onto_backend::overwritten(conn, &id, &owner).map(drop)
+    };
+    match removal {
+        None => return Ok(Some("somebody else works on it")),
+        Some(_) => manager.catalog().write(forget).await?,
+    }
+    match removal {
+        Some(Removal::Absent) => Ok(Some("somebody has written over it, or removed it, meanwhile")),
+        _ => Ok(None),
     }
 }
 
@@ -202,8 +233,9 @@ struct Look {
 
 /// The wish that it be kept there ends before the copy does: what is left when this process dies is a copy that nobody wants, and no wish without one.
 fn look(conn: &Connection, id: &ReplicaId, owner: &str) -> Result<Option<Look>> {
-    let row = replicas::find(conn, id)?.filter(|row| row.state == ReplicaState::Present);
-    let (Some(row), Some(content)) = (row, contents::get(conn, id.content)?) else { return Ok(None) };
+    let (Some(row), Some(content)) = (replicas::find(conn, id)?, contents::get(conn, id.content)?) else {
+        return Ok(None);
+    };
     onto_backend::release(conn, id, owner)?;
     let others = replicas::of(conn, id.content)?;
     let is_last = pins::wanted(conn, id.content, now())?

@@ -59,7 +59,15 @@ pub(super) async fn group(run: &Run<'_>, shelf: &Shelf, jobs: Vec<Job>) -> Resul
         };
         let cid = *taken.content.cid();
         if let Some(known) = job.target.as_ref().and_then(|it| it.known.as_ref()).filter(|it| it.cid == cid) {
-            same.extend(known.content.zip(taken.modified).map(|(content, at)| (key.as_str().to_owned(), content, at)));
+            // Without a time on record it may be that the run which sent it was killed before it could want it kept.
+            let is_kept =
+                taken.modified.is_some() && job.target.as_ref().is_some_and(|it| it.modified == taken.modified);
+            same.extend(known.content.filter(|_| !is_kept).map(|content| Sent {
+                content,
+                key: key.as_str().to_owned(),
+                modified: taken.modified,
+                is_there: true,
+            }));
             let event = FileEvent::new(&job.source, Action::Unchanged).by(ComparedBy::Checksum);
             run.tell(&event.named(cid, taken.content.len()));
         } else if run.rehearses() {
@@ -71,8 +79,8 @@ pub(super) async fn group(run: &Run<'_>, shelf: &Shelf, jobs: Vec<Job>) -> Resul
             items.push(item(taken, key, look));
         }
     }
-    if !run.rehearses() {
-        remember(run.manager, shelf.member.number, same).await?;
+    if !run.rehearses() && !same.is_empty() {
+        conclude(run, shelf, same, run.manager.own_pin()).await?;
     }
     match items.is_empty() {
         true => Ok(()),
@@ -83,17 +91,6 @@ pub(super) async fn group(run: &Run<'_>, shelf: &Shelf, jobs: Vec<Job>) -> Resul
 fn item(taken: Taken, key: backend_core::Key, look: bool) -> Item {
     let Taken { content, kind, profile, .. } = taken;
     Item { content, kind, profile, key: Some(key), whole: None, existing: Existing::Replace, name: None, look }
-}
-
-/// That a source was written to, and is the same all the same.
-async fn remember(manager: &Manager, backend: BackendNumber, same: Vec<(String, ContentNumber, i64)>) -> Result<()> {
-    if same.is_empty() {
-        return Ok(());
-    }
-    let put = move |conn: &Connection| {
-        same.iter().try_for_each(|(key, content, at)| marks::put(conn, Scope::Backend(backend), key, *content, *at))
-    };
-    manager.catalog().write(put).await
 }
 
 async fn send(run: &Run<'_>, shelf: &Shelf, items: Vec<Item>, sending: Vec<Sending>) -> Result<()> {
@@ -164,7 +161,7 @@ async fn conclude(run: &Run<'_>, shelf: &Shelf, sent: Vec<Sent>, own: String) ->
     Ok(())
 }
 
-type Begun = (ReplicaId, ResumeToken);
+pub(super) type Begun = (ReplicaId, ResumeToken);
 
 /// Answers the uploads of other contents to this key that were begun, and will never end.
 fn keep(
@@ -179,9 +176,15 @@ fn keep(
         Some(at) => marks::put(conn, Scope::Backend(backend), &it.key, it.content, at)?,
         None => drop(marks::remove(conn, Scope::Backend(backend), &it.key)?),
     }
+    overwritten(conn, &ReplicaId { content: it.content, backend, key: it.key.clone() }, owner)
+}
+
+/// The rows of what lay there before go, and with the last one of each the wish to keep it there. Answers the uploads to this key that were begun, and will
+/// never end.
+pub(super) fn overwritten(conn: &Connection, by: &ReplicaId, owner: &str) -> Result<Vec<Begun>> {
     let mut begun = Vec::new();
-    for content in marks::overwritten(conn, backend, &it.key, it.content)? {
-        let id = ReplicaId { content, backend, key: it.key.clone() };
+    for content in marks::overwritten(conn, by.backend, &by.key, by.content)? {
+        let id = ReplicaId { content, ..by.clone() };
         match transfers::find(conn, &id)? {
             Some(transfer) => begun.push((id, transfer.token)),
             None => forget(conn, &id, owner)?,

@@ -22,6 +22,9 @@ use crate::reconcile::Mode;
 /// Files of one group, and their bytes: a group ends with the first file that takes it to one of these.
 const FILES: usize = 256;
 const BYTES: u64 = 16 << 20;
+/// Files under way at a time whose bytes come from a store. Each may take a thread of its own at either end, and a reader waits for one while a writer holds
+/// one: of all threads together there are 512.
+const STORED: usize = 128;
 
 /// A file that is to be compared further, or sent.
 #[derive(Debug)]
@@ -123,7 +126,16 @@ impl<'a> Run<'a> {
             // Boxed: the future of a group is large, and there are several.
             Box::pin(target.take(self, jobs))
         });
-        sends.try_buffer_unordered(self.opts.transfers.max(1)).try_for_each(|()| async { Ok(()) }).await
+        sends.try_buffer_unordered(self.at_a_time().0).try_for_each(|()| async { Ok(()) }).await
+    }
+
+    /// Groups under way at a time, and files of each.
+    fn at_a_time(&self) -> (usize, usize) {
+        let transfers = self.opts.transfers.max(1);
+        match self.source.is_local() {
+            true => (transfers, FILES),
+            false => (transfers.min(STORED), (STORED / transfers).clamp(1, FILES)),
+        }
     }
 
     fn groups<'b>(
@@ -131,9 +143,10 @@ impl<'a> Run<'a> {
         pairs: BoxStream<'static, Result<Pair>>,
         deletes: &'b mut Deletes,
     ) -> LocalBoxStream<'b, Result<Vec<Job>>> {
+        let files = self.at_a_time().1;
         stream::try_unfold((pairs, deletes), move |(mut pairs, deletes)| async move {
             let (mut jobs, mut bytes) = (Vec::new(), 0u64);
-            while jobs.len() < FILES && bytes < BYTES {
+            while jobs.len() < files && bytes < BYTES {
                 let Some(pair) = pairs.try_next().await? else { break };
                 if let Some(job) = self.look(pair, deletes)? {
                     bytes = bytes.saturating_add(job.source.size.unwrap_or(BYTES));
@@ -184,7 +197,10 @@ impl<'a> Run<'a> {
                 return Ok(None);
             }
         }
+        let has_time = target.as_ref().is_some_and(|it| it.modified.is_some() && it.modified == source.modified);
         Ok(match at_a_glance(&source, target.as_ref(), self.opts.compare) {
+            // The same, and its time is to be put on record.
+            Verdict::Equal(ComparedBy::Checksum) if !has_time => Some(Job { source, target, by: None }),
             Verdict::Equal(by) => {
                 self.tell(&FileEvent::new(&source, Action::Unchanged).by(by));
                 None

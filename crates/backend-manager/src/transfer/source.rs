@@ -204,6 +204,11 @@ impl Source {
         Ok(taken.collect())
     }
 
+    /// Whether its bytes are files of this machine.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self.from, From::Folder(_) | From::File(_))
+    }
+
     /// Whether its bytes have to be fetched.
     pub(super) fn is_remote(&self) -> bool {
         matches!(self.from, From::Backend(..))
