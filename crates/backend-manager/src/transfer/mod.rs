@@ -98,6 +98,22 @@ impl Transfer {
     }
 }
 
+impl Transfer {
+    /// # Errors
+    /// `InvalidInput` when the ends overlap, and for a wish that means nothing at the target.
+    fn fits(&self) -> Result<()> {
+        self.from.apart(&self.to)?;
+        let refused = |text: &str| Err(Error::new(ErrorKind::InvalidInput, text));
+        match &self.to {
+            Location::Folder(_) if self.policy.is_some() => refused("a folder keeps nothing under a policy"),
+            Location::Folder(_) | Location::Backend { .. } if !self.to_backends.is_empty() => {
+                refused("backends are chosen for names: another target says itself where it is")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl std::fmt::Debug for Transfer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Transfer").field("from", &self.from).field("to", &self.to).finish_non_exhaustive()
@@ -111,7 +127,7 @@ impl Manager {
     /// `InvalidInput` when the ends overlap; `NotFound`, `InvalidConfig`, `Unsupported` for an end that there is not or that cannot be used so; what listing
     /// an end answers: then nothing was deleted.
     pub async fn transfer(&self, opts: &Transfer) -> Result<Transferred> {
-        opts.from.apart(&opts.to)?;
+        opts.fits()?;
         let source = Source::open(self, &opts.from).await?;
         if source.is_single() && opts.delete != Delete::Nothing {
             let text = format!("{} is a file: a folder is not made equal to it", opts.from);

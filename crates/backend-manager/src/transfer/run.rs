@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use backend_core::{Error, Result};
+use backend_core::{Error, ErrorKind, Result};
 use futures::TryStreamExt;
 use futures::future::LocalBoxFuture;
 use futures::stream::{self, BoxStream, LocalBoxStream, StreamExt};
@@ -189,13 +189,18 @@ impl<'a> Run<'a> {
             What::File => {}
             What::Unreadable => {
                 let text = format!("{} cannot be read", source.shown());
-                self.failed(&source, &Error::new(backend_core::ErrorKind::Denied, text));
+                self.failed(&source, &Error::new(ErrorKind::Denied, text));
                 return Ok(None);
             }
             What::Link | What::Other => {
                 self.tell(&FileEvent::new(&source, Action::Skipped));
                 return Ok(None);
             }
+        }
+        if target.as_ref().is_some_and(|it| it.what != What::File) {
+            let text = format!("a link, or what is no file, lies at {} of the target", source.shown());
+            self.failed(&source, &Error::new(ErrorKind::AlreadyExists, text));
+            return Ok(None);
         }
         let has_time = target.as_ref().is_some_and(|it| it.modified.is_some() && it.modified == source.modified);
         Ok(match at_a_glance(&source, target.as_ref(), self.opts.compare) {

@@ -21,9 +21,9 @@ async fn only_what_is_at_the_target_alone_goes_and_only_when_told() {
     put(&store, "elsewhere", "x").await;
     put(&store, "p-not/x", "x").await;
     let to_m = |it: Transfer| Transfer { to_backends: vec!["m".into()], ..it };
-    for to in ["m:p", "out", "catalog:n"] {
-        room.with("src", to, to_m).await.unwrap();
-    }
+    room.sync("src", "m:p").await;
+    room.sync("src", "out").await;
+    room.with("src", "catalog:n", to_m).await.unwrap();
     std::fs::remove_dir_all(src.join("sub")).unwrap();
     for to in ["m:p", "out", "catalog:n"] {
         let copied = room.sync("src", to).await;

@@ -56,7 +56,8 @@ async fn every_pair_of_ends_brings_the_awkward_set_and_then_nothing() {
         ("catalog:k", "out3"),
     ];
     for (from, to) in ways {
-        let to_b = |it: Transfer| Transfer { to_backends: vec!["b".into()], ..it };
+        let on: Vec<String> = to.starts_with("catalog:").then(|| "b".to_owned()).into_iter().collect();
+        let to_b = |it: Transfer| Transfer { to_backends: on.clone(), ..it };
         let first = room.with(from, to, to_b).await.unwrap();
         assert_eq!((first.sums.copied, first.sums.failed), (set.len() as u64, 0), "{from} {to}: {:?}", first.files);
         let bytes: u64 = wanted.values().map(|it| it.len() as u64).sum();
@@ -91,7 +92,8 @@ async fn what_changed_is_found_and_what_decided_is_said() {
         for (name, bytes) in [("a", "one"), ("b", "two"), ("c", "three")] {
             std::fs::write(src.join(name), bytes).unwrap();
         }
-        let to_m = |it: Transfer| Transfer { to_backends: vec!["m".into()], ..it };
+        let on: Vec<String> = to.starts_with("catalog:").then(|| "m".to_owned()).into_iter().collect();
+        let to_m = |it: Transfer| Transfer { to_backends: on.clone(), ..it };
         room.with("src", to, to_m).await.unwrap();
         // Another size, another content of the same size and time, another time alone.
         let time = std::fs::metadata(src.join("b")).unwrap().modified().unwrap();
@@ -146,6 +148,8 @@ async fn a_single_file_is_brought_and_ends_that_cannot_be_are_refused() {
         let refused = room.with(from, to, |it| it).await.err().map(|err| err.kind().as_str());
         assert_eq!(refused, Some(kind), "{from} {to}");
     }
+    let policy = |it: Transfer| Transfer { policy: Some("default".into()), ..it };
+    assert_eq!(room.with("src", "out", policy).await.err().unwrap().kind().as_str(), "invalid_input");
     let mirror = |it: Transfer| Transfer { delete: Delete::Ours(Default::default()), ..it };
     assert_eq!(room.with("src/a", "m:p", mirror).await.err().unwrap().kind().as_str(), "invalid_input");
 }

@@ -54,7 +54,7 @@ async fn no_planted_link_is_written_through_followed_or_removed() {
     for from in ["src", "m:p"] {
         let mirror = |it: Transfer| Transfer { delete: Delete::Ours(MaxDelete::Careful), ..it };
         let told = room.with(from, "out", mirror).await.unwrap();
-        assert_eq!(told.files["link"].0, "failed", "{from}: {:?}", told.files);
+        assert_eq!(told.files["link"], ("failed", Some("already_exists")), "{from}: {:?}", told.files);
         assert_eq!(told.files["dir/x"], ("failed", Some("invalid_input")), "{from}");
         assert_eq!(told.files["file/x"], ("failed", Some("invalid_input")), "{from}");
         assert!(told.sums.braked.is_some(), "after failures nothing is deleted");
