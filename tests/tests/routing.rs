@@ -42,6 +42,8 @@ fn a_route_is_explained_and_nothing_is_fetched() {
     assert_eq!(explained["left_out"][0]["backend"], "gone");
     assert!(explained["left_out"][0]["why"].as_str().unwrap().contains("switched off"), "{explained}");
     assert_eq!(received() - before, looking, "nothing was fetched");
+    let served = it.ok(["get", "film", "-o", "out", "--by", "cost", "--json"]).json().remove(0)["served"].clone();
+    assert_eq!(served, serde_json::json!({ "attic": 3 << 20 }));
     assert!(it.ok(["cat", "film"]).stdout == bytes);
     let text = it.ok(["route", "explain", "film"]).text();
     assert!(text.contains("measured") && text.contains("1. attic") && text.contains("switched off"), "{text}");

@@ -11,7 +11,6 @@ use crate::catalog::{ContentNumber, blocks, cached, names};
 use crate::layout;
 use crate::manager::Manager;
 use crate::read::{How, Outboard, Replica};
-use crate::route::Criterion;
 use crate::trouble;
 
 /// Content, and how it can be read.
@@ -114,7 +113,7 @@ impl Manager {
                 Err(err) => tracing::warn!(backend = %name, error = %err, "a replica cannot be asked"),
             }
         }
-        self.by_route(&mut replicas, row.content.size, Criterion::default()).await;
+        self.by_route(&mut replicas, row.content.size).await;
         if replicas.is_empty() {
             replicas = self.by_cid(&row.content.cid).await?;
         }

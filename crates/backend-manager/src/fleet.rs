@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backend_core::{Addressing, Backend, Clock, Error, ErrorKind, Facts, Power, Result};
+use backend_core::{Addressing, Backend, Clock, Error, ErrorKind, Facts, Grade, Power, Result, Traits};
 use backend_layers::{Gates, Meter, Observed, Operational, Stacks};
 use tokio::sync::OnceCell;
 
@@ -18,6 +18,9 @@ use crate::memory::CatalogState;
 
 /// A probe of a store's identity is believed for so long.
 const RECOGNISED_FOR: Duration = Duration::from_secs(60);
+
+/// What is expected of a service that nobody has described.
+const UNKNOWN: Traits = Traits { latency: Grade::Medium, durability: Grade::Medium, cost: Grade::Medium };
 
 /// A backend that is open.
 #[derive(Debug, Clone)]
@@ -34,6 +37,8 @@ pub(crate) struct Member {
     pub(crate) learnt: Option<Learnt>,
     /// Whether this process has asked.
     pub(crate) asked: Arc<OnceCell<()>>,
+    /// What is to be expected of it, by its type and its user.
+    pub(crate) traits: Traits,
     /// Whether it was opened from a configuration, so that it can be opened anew.
     pub(crate) is_configured: bool,
     config: Arc<BackendConfig>,
@@ -225,6 +230,7 @@ impl Fleet {
         };
         let Stacks { patient: backend, hasty } =
             backend_layers::stacks(leaf, how, &self.gates, self.clock.clone(), meter.clone());
+        let expected = backend_core::find(backend.info().kind.as_str()).map_or(UNKNOWN, |it| it.traits);
         let entry = entry(&config, &*backend);
         let number = self.catalog.write(move |conn| backends::upsert(conn, &entry)).await?;
         watch.is(number);
@@ -238,6 +244,7 @@ impl Fleet {
             watch,
             learnt: None,
             asked: Arc::default(),
+            traits: config.traits.over(expected),
             is_configured: false,
             config: Arc::new(config),
             recognised: Arc::default(),

@@ -16,6 +16,7 @@ use crate::config::{BackendConfig, ConfigStore, Home};
 use crate::fleet::Fleet;
 use crate::foreign::Blocks;
 use crate::read::{Hedged, Hedging, Purse};
+use crate::route::Criterion;
 
 /// Who wants what was added by hand kept.
 pub(crate) const OWNER: &str = "user";
@@ -30,6 +31,8 @@ const EMBEDDED: &str = "local";
 #[derive(Debug, Clone)]
 pub struct Manager {
     inner: Arc<Inner>,
+    /// By what this clone compares the copies that it reads.
+    by: Criterion,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,20 @@ impl Manager {
         let fleet = Fleet::new(ConfigStore::new(&home), catalog.clone(), clock);
         let budget = Arc::new(Semaphore::new(CHUNKS));
         let (blocks, purse, caches) = (Arc::default(), Arc::default(), Caches::default());
-        Ok(Self { inner: Arc::new(Inner { home, catalog, process, fleet, budget, blocks, purse, caches }) })
+        Ok(Self {
+            inner: Arc::new(Inner { home, catalog, process, fleet, budget, blocks, purse, caches }),
+            by: Criterion::default(),
+        })
+    }
+
+    /// The same, comparing the copies that it reads by this.
+    #[must_use]
+    pub fn reading_by(&self, by: Criterion) -> Self {
+        Self { inner: self.inner.clone(), by }
+    }
+
+    pub(crate) fn criterion(&self) -> Criterion {
+        self.by
     }
 
     /// The configuration files.

@@ -1,6 +1,7 @@
 //! The words of the command line. Help, completions and manual pages are made of this.
 
 mod bringing;
+mod backend;
 mod keeping;
 mod moving;
 mod routing;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use bringing::{Adopt, Backup, BackupCommand, Car, MakeBackup, Migrate, Moving, Restore};
+pub(crate) use backend::Backend;
 pub(crate) use keeping::{Pin, Policy, PolicyChange, Reconcile, Report, Run, Scrub};
 pub(crate) use moving::{Copy, Ends, How, Sync};
 pub(crate) use routing::Route;
@@ -82,6 +84,8 @@ pub(crate) enum Command {
         /// Replace a file that is there
         #[arg(long)]
         force: bool,
+        #[command(flatten)]
+        route: routing::Preference,
     },
     /// Write content, or a range of it, to standard output
     #[command(after_help = "Example:\n  ipfs-kit cat CID --range 1000-2000")]
@@ -91,6 +95,8 @@ pub(crate) enum Command {
         /// Bytes FIRST-LAST (both included), FIRST- or -COUNT
         #[arg(long, allow_hyphen_values = true)]
         range: Option<String>,
+        #[command(flatten)]
+        route: routing::Preference,
     },
     /// List names, or a directory
     #[command(after_help = "Examples:\n  ipfs-kit ls\n  ipfs-kit ls CID/sub")]
@@ -257,73 +263,6 @@ pub(crate) struct Consent {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Backend {
-    /// Make a backend known
-    #[command(after_help = "Example:\n  ipfs-kit backend create usb --type local --set connection.path=/mnt/usb")]
-    Create {
-        /// Its name: lower-case letters, digits, - and _
-        name: String,
-        /// Its type: see `backend types`
-        #[arg(long = "type", value_name = "TYPE")]
-        kind: String,
-        /// A key and its value, such as connection.path=/mnt/usb; a list is one of JSON
-        #[arg(long = "set", value_name = "KEY=VALUE")]
-        set: Vec<String>,
-    },
-    /// List the backends
-    #[command(
-        after_help = "Examples:\n  ipfs-kit backend list --json\n  ipfs-kit backend list --can range --can remove"
-    )]
-    List {
-        /// Only those that offer this, such as range, remove or pin; given several times, all of it
-        #[arg(long = "can", value_name = "CAPABILITY")]
-        can: Vec<String>,
-    },
-    /// Show a configuration; secrets are masked
-    #[command(after_help = "Example:\n  ipfs-kit backend show usb")]
-    Show {
-        /// Its name
-        name: String,
-    },
-    /// Change a configuration; comments in the file are lost
-    #[command(after_help = "Example:\n  ipfs-kit backend update usb --set enabled=false --unset description")]
-    Update {
-        /// Its name
-        name: String,
-        /// A key and its value
-        #[arg(long = "set", value_name = "KEY=VALUE")]
-        set: Vec<String>,
-        /// A key to take away
-        #[arg(long = "unset", value_name = "KEY")]
-        unset: Vec<String>,
-    },
-    /// Forget a backend; what it keeps stays where it is
-    #[command(after_help = "Example:\n  ipfs-kit backend remove usb --yes")]
-    Remove {
-        /// Its name
-        name: String,
-        #[command(flatten)]
-        consent: Consent,
-    },
-    /// Ask a backend how it is
-    #[command(after_help = "Example:\n  ipfs-kit backend test usb --write")]
-    Test {
-        /// Its name
-        name: String,
-        /// Also write a small object, read it back and remove it
-        #[arg(long)]
-        write: bool,
-    },
-    /// List the types of backends in this build, or say which of them suits a purpose
-    #[command(after_help = "Examples:\n  ipfs-kit backend types\n  ipfs-kit backend types --for archival")]
-    Types {
-        /// archival, backup, cache, cdn, collaboration, datasets or source
-        #[arg(long = "for", value_name = "PURPOSE")]
-        purpose: Option<String>,
-    },
 }
 
 #[derive(Debug, Subcommand)]

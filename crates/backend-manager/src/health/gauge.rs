@@ -9,6 +9,7 @@ use super::Watch;
 use super::breaker::Circuit;
 use crate::config::Routing;
 use crate::fleet::{Fleet, Member};
+use crate::route::Price;
 
 /// What is quicker is noise of this machine.
 const FLOOR: Duration = Duration::from_millis(50);
@@ -33,7 +34,7 @@ pub(crate) struct Gauge {
 
 impl Fleet {
     pub(crate) fn gauge(&self, member: &Member) -> Gauge {
-        let estimate = self.estimate(member);
+        let estimate = self.estimate(member, Price::OfReading);
         Gauge {
             meter: member.meter.clone(),
             watch: member.watch.clone(),

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use backend_core::{Grade, Traits};
 use backend_layers::Side;
 
 use super::breaker::Circuit;
 use crate::catalog::health::Pace;
 use crate::fleet::{Fleet, Member};
-use crate::route::{Criterion, Estimate, Key};
+use crate::route::{Criterion, Estimate, Key, Price};
 
 /// What stands before everything else: a backend that works is asked before one that may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +37,7 @@ impl Standing {
 impl Fleet {
     /// The lower, the earlier. Nothing is left out: a backend that is shut is asked last.
     pub(crate) fn rank(&self, member: &Member, size: u64, by: Criterion) -> (Standing, Key) {
-        (self.standing(member), self.estimate(member).key(size, by))
+        (self.standing(member), self.estimate(member, Price::OfReading).key(size, by))
     }
 
     /// How a backend stands for whoever wants to read.
@@ -52,13 +51,15 @@ impl Fleet {
         }
     }
 
-    /// What reading there takes and costs: as measured and stated, else as the user or the descriptor expects.
-    pub(crate) fn estimate(&self, member: &Member) -> Estimate {
+    /// What reading there takes, and what reading or keeping costs: as measured and stated, else as the user or the descriptor expects.
+    pub(crate) fn estimate(&self, member: &Member, price: Price) -> Estimate {
         let Pace { latency, throughput } = member.watch.settled(&member.meter);
-        let (config, kind) = (member.config(), member.backend.info().kind.as_str());
-        let unknown = Traits { latency: Grade::Medium, durability: Grade::Medium, cost: Grade::Medium };
-        let traits = config.traits.over(backend_core::find(kind).map_or(unknown, |it| it.traits));
-        Estimate::of(latency, throughput, config.routing.read_price(), traits)
+        let routing = &member.config().routing;
+        let stated = match price {
+            Price::OfReading => routing.read_price(),
+            Price::OfKeeping => routing.storage_cost_per_gb,
+        };
+        Estimate::of(latency, throughput, stated, member.traits)
     }
 
     /// Whether a backend that cannot be read may be tried again, by whoever is told so: the pause is over, and nobody else is told.

@@ -125,7 +125,6 @@ fn all_backends(conn: &rusqlite::Connection) -> Result<Vec<BackendRow>> {
 
 fn place(member: &Member, row: &BackendRow) -> Place {
     let (info, config) = (member.backend.info(), member.config());
-    let expected = backend_core::find(&config.kind).map_or(UNKNOWN, |it| it.traits);
     let policies = &config.policies;
     // Nothing goes by itself because of its age unless the user has said that it may.
     let retention = policies.retention_days.filter(|_| policies.auto_cleanup == Some(true));
@@ -138,7 +137,7 @@ fn place(member: &Member, row: &BackendRow) -> Place {
         proves: info.reads == Reads::Own && info.offers.get,
         is_private: info.exposure == Exposure::Private,
         offers: info.offers,
-        traits: config.traits.over(expected),
+        traits: member.traits,
         min_size: info.limits.min_size,
         max_size: info.limits.max_size,
         retention_s: retention.map(|days| u64::from(days) * DAY_S),

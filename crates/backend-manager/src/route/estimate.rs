@@ -44,10 +44,19 @@ pub struct Estimate {
     pub throughput: u64,
     /// Whether that was measured.
     pub throughput_is_measured: bool,
-    /// What reading a gigabyte costs, in the user's currency.
+    /// What reading a gigabyte costs (or keeping it, of new content), in the user's currency.
     pub price: f64,
     /// Whether the user has stated it.
     pub price_is_stated: bool,
+}
+
+/// Which price counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Price {
+    /// What the service and the way ask for reading a gigabyte.
+    OfReading,
+    /// What keeping a gigabyte for a month costs.
+    OfKeeping,
 }
 
 /// The lower, the better. Each place is a class of things that differ too little to be told apart.
@@ -89,7 +98,7 @@ impl Estimate {
         self.latency.saturating_add(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
     }
 
-    /// What reading so many bytes costs.
+    /// What so many bytes cost.
     pub fn cost(&self, size: u64) -> f64 {
         self.price * size as f64 / GIBIBYTE
     }

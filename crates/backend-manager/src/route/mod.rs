@@ -12,8 +12,8 @@ use crate::fleet::Member;
 use crate::health::Standing;
 use crate::manager::Manager;
 
-pub(crate) use estimate::Key;
 pub use estimate::{Criterion, Estimate};
+pub(crate) use estimate::{Key, Price};
 
 /// What a route is sought for, and what matters.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub struct Candidate {
     pub standing: Standing,
     /// How much the policy prefers it, 0 most of all; of reading, 0 for a cache and 1 for a copy.
     pub preference: usize,
-    /// What it takes and costs.
+    /// What it takes and costs: of reading, the price of reading; of placing, that of keeping for a month.
     pub estimate: Estimate,
     /// What else speaks for it or against it, in words.
     pub reasons: Vec<String>,
@@ -76,7 +76,7 @@ pub struct Routed {
 }
 
 impl Manager {
-    /// Which backends could do it, best first, with the reasons. A read asks in this order by [`Criterion::Balanced`]; whoever adds content may name the first
+    /// Which backends could do it, best first, with the reasons. A read asks in this order, by [`Criterion::Balanced`] unless [`Manager::reading_by`] says otherwise; whoever adds content may name the first
     /// of them as targets.
     ///
     /// # Errors
@@ -88,8 +88,8 @@ impl Manager {
         }
     }
 
-    fn candidate(&self, member: &Member, preference: usize) -> Candidate {
-        let (standing, estimate) = (self.fleet().standing(member), self.fleet().estimate(member));
+    fn candidate(&self, member: &Member, preference: usize, price: Price) -> Candidate {
+        let (standing, estimate) = (self.fleet().standing(member), self.fleet().estimate(member, price));
         let mut reasons = Vec::new();
         match standing {
             Standing::Works => {}

@@ -2,7 +2,7 @@
 
 use backend_core::Result;
 
-use super::{Criterion, LeftOut, Routed};
+use super::{Criterion, LeftOut, Price, Routed};
 use crate::catalog::policies::DEFAULT;
 use crate::manager::Manager;
 
@@ -18,7 +18,9 @@ impl Manager {
         {
             let backend = places.name(place).to_owned();
             match (standing, places.members.get(place).and_then(Option::as_ref)) {
-                (Ok(preference), Some(member)) => routed.candidates.push(self.candidate(member, preference)),
+                (Ok(preference), Some(member)) => {
+                    routed.candidates.push(self.candidate(member, preference, Price::OfKeeping))
+                }
                 (Ok(_), None) => {
                     routed.left_out.push(LeftOut { backend, why: "it is not configured, or switched off".to_owned() });
                 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use backend_core::Result;
 use ipld::{Cid, address};
 
-use super::{Criterion, Key, LeftOut, Routed, unknown};
+use super::{Criterion, Key, LeftOut, Price, Routed, unknown};
 use crate::catalog::cached::{self, CachedRow, Held};
 use crate::catalog::contents::{self, ContentRow};
 use crate::catalog::replicas::{self, ReplicaRow};
@@ -18,7 +18,7 @@ const UNKNOWN_SIZE: u64 = 1 << 20;
 
 impl Manager {
     /// Best first; none is left out, for it may be the only one that has a chunk.
-    pub(crate) async fn by_route(&self, replicas: &mut [Replica], size: Option<u64>, by: Criterion) {
+    pub(crate) async fn by_route(&self, replicas: &mut [Replica], size: Option<u64>) {
         if replicas.len() < 2 {
             return;
         }
@@ -26,7 +26,10 @@ impl Manager {
         for replica in replicas.iter() {
             if let Ok(member) = self.fleet().member(&replica.name).await {
                 self.probe_beside(&member);
-                ranks.insert(replica.name.clone(), self.fleet().rank(&member, size.unwrap_or(UNKNOWN_SIZE), by));
+                ranks.insert(
+                    replica.name.clone(),
+                    self.fleet().rank(&member, size.unwrap_or(UNKNOWN_SIZE), self.criterion()),
+                );
             }
         }
         let last = (Standing::UsedUp, [u32::MAX; 3]);
@@ -49,7 +52,7 @@ impl Manager {
         if routed.candidates.is_empty() {
             for replica in self.by_cid(&row.content.cid).await? {
                 if let Ok(member) = self.fleet().member(&replica.name).await {
-                    let mut candidate = self.candidate(&member, 1);
+                    let mut candidate = self.candidate(&member, 1, Price::OfReading);
                     candidate.reasons.push("the catalog knows of no copy there; it is asked by CID".to_owned());
                     routed.candidates.push(candidate);
                 }
@@ -66,7 +69,7 @@ impl Manager {
         for member in self.cache_members().await {
             let has_it = near.iter().any(|it| it.slot.backend == member.number && it.held == Held::There);
             if asked.as_ref() == Some(&member.name) {
-                let mut candidate = self.candidate(&member, 0);
+                let mut candidate = self.candidate(&member, 0, Price::OfReading);
                 candidate.reasons.push("it is a cache and has it: it is asked first, and is no copy".to_owned());
                 routed.candidates.push(candidate);
             } else if has_it {
@@ -85,7 +88,7 @@ impl Manager {
             Err(err) => err.message().to_owned(),
             Ok(member) if !member.backend.info().offers.get => "nothing can be read from it".to_owned(),
             Ok(member) => {
-                let mut candidate = self.candidate(&member, 1);
+                let mut candidate = self.candidate(&member, 1, Price::OfReading);
                 candidate.reasons.push(format!("its copy is {}, {}", copy.state.as_str(), copy.evidence.as_str()));
                 if !copy.bad_chunks.is_empty() {
                     candidate.reasons.push(format!("{} chunks of it are known to be bad", copy.bad_chunks.len()));

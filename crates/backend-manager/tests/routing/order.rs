@@ -94,6 +94,11 @@ async fn a_stated_price_counts_as_it_is_asked_for() {
         "among equally fast ones"
     );
     let small = room.route("x", Criterion::Balanced).await;
+    let by_cost = room.manager.reading_by(Criterion::Cost);
+    let reading = by_cost.read(&by_cost.resolve("x").await.unwrap(), None).await.unwrap();
+    let report = reading.report.clone();
+    drop(reading.body.try_collect::<Vec<_>>().await.unwrap());
+    assert_eq!(report.by_backend()[0].0, "c_free");
     assert_eq!(names(&small), ["a_dear", "b_cheap", "c_free"], "of so little no price matters: by name");
 }
 
@@ -119,12 +124,14 @@ async fn who_cannot_be_asked_is_left_out_and_told_why() {
 async fn a_place_is_what_the_planner_allows_by_preference_and_then_by_criterion() {
     let room = Room::new();
     let gigabytes = |it: f64| Policies { storage_quota_gb: Some(it), ..Policies::default() };
-    room.configured("a_dear", "memory", |it| it.routing = price(1.0));
+    let kept = |of: f64| Routing { storage_cost_per_gb: Some(of), ..Routing::default() };
+    room.configured("a_dear", "memory", |it| it.routing = kept(1.0));
     room.configured("b_full", "memory", |it| it.policies = gigabytes(0.000_001));
     room.configured("c_never", "memory", |_| {});
-    room.configured("d_free", "memory", |it| it.routing = price(0.0));
+    // What reading costs is no matter of placing.
+    room.configured("d_free", "memory", |it| it.routing = Routing { storage_cost_per_gb: Some(0.0), ..price(9.0) });
     room.configured("e_wanted", "memory", |it| {
-        it.routing = price(5.0);
+        it.routing = kept(5.0);
         it.traits =
             TraitOverrides { durability: Some(backend_manager::config::Level::High), ..TraitOverrides::default() };
     });

@@ -31,6 +31,13 @@ pub(crate) enum Route {
     },
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Preference {
+    /// What matters when several copies could be read
+    #[arg(long, value_enum, default_value_t = By::Balanced)]
+    pub(crate) by: By,
+}
+
 /// What matters when several backends could do it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum By {

@@ -51,12 +51,12 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
             let request = add::Wanted { paths, name, to, keep, place, import };
             telling(home, output, async |it| add::run(it, request, output).await)
         }
-        Command::Get { what, output: to, force } => {
-            block_on(async { get::get(&open(home)?, &what, to.as_deref(), force, output).await })
-        }
-        Command::Cat { what, range } => {
-            block_on(async { get::cat(&open(home)?, &what, range.as_deref(), output).await })
-        }
+        Command::Get { what, output: to, force, route } => block_on(async {
+            get::get(&open(home)?.reading_by(route.by.into()), &what, to.as_deref(), force, output).await
+        }),
+        Command::Cat { what, range, route } => block_on(async {
+            get::cat(&open(home)?.reading_by(route.by.into()), &what, range.as_deref(), output).await
+        }),
         Command::Ls { what } => block_on(async { look::ls(&open(home)?, what.as_deref(), output).await }),
         Command::Stat { what } => block_on(async { look::stat(&open(home)?, &what, output).await }),
         Command::Rm { what, consent } => {
