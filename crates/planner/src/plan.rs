@@ -70,6 +70,11 @@ impl<'a> Planner<'a> {
         (0..self.places.len()).map(|place| self.refusal(&goals, place, content).or_else(|| shown(place))).collect()
     }
 
+    /// Whether a policy of this content forbids that any of its bytes are there, copy or not.
+    pub fn forbids(&self, content: &Content<'_>, place: usize) -> bool {
+        self.live(content).iter().any(|goal| goal.forbids(place))
+    }
+
     /// Where new content under `policy` goes: a place for each copy, best first; and why there are not more, if there are fewer than the policy asks for.
     pub fn targets(&self, policy: usize, size: u64) -> (Vec<usize>, Option<Why>) {
         let Some(goal) = self.goals.get(policy).map(|it| it.at(0)) else {

@@ -7,11 +7,13 @@ use backend_core::{AddOptions, ByteStream, Content, ContentId, Error, ErrorKind,
 use backend_layers::Side;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
+use planner::Planner;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::sweep::Gone;
 use crate::catalog::ContentNumber;
 use crate::catalog::cached::{self, Admit, Slot};
+use crate::catalog::survey;
 use crate::config::{Admission, CacheSettings};
 use crate::fault;
 use crate::find::Stored;
@@ -19,6 +21,7 @@ use crate::fleet::Member;
 use crate::layout;
 use crate::manager::Manager;
 use crate::naming::{self, FileSource};
+use crate::reconcile::{Cases, compiled};
 
 /// Chunks that wait to be put aside: with chunks of 1 MiB, 16 MiB.
 const WAITING: usize = 16;
@@ -90,6 +93,9 @@ impl Manager {
         if !self.catalog().write(move |conn| cached::admit(conn, slot, admit, now)).await? {
             return Ok(false);
         }
+        if self.is_forbidden(fill).await? {
+            return Ok(false);
+        }
         fill.member.recognise(self.catalog(), &**self.fleet().clock()).await?;
         let (file, len) = naming::spool(received(parts), &self.spool_folder()).await?;
         if len != fill.size {
@@ -108,6 +114,18 @@ impl Manager {
                 Err(err)
             }
         }
+    }
+
+    /// Whether a policy says of this backend that the content is never to be there. What it says of where copies are kept alone is of copies.
+    async fn is_forbidden(&self, fill: &Fill) -> Result<bool> {
+        let number = fill.slot.content;
+        let Some(surveyed) = self.catalog().read(move |conn| survey::one(conn, number)).await? else { return Ok(true) };
+        let (policies, places) = (self.in_force().await?, self.places().await?);
+        let Some(place) = places.position(fill.slot.backend) else { return Ok(true) };
+        let compiled = compiled(&policies, &places)?;
+        let planner = Planner::new(&places.places, &compiled, self.terms().await?);
+        let case = Cases::new(&places, &policies, self.process(), crate::manager::now()).case(surveyed);
+        Ok(case.is_none_or(|case| planner.forbids(&case.content(), place)))
     }
 
     /// Who leaves, leaves first; then, if everything fits, the bytes go, and then they count.

@@ -34,7 +34,7 @@ pub struct PolicyFile {
     /// Where alone; copies elsewhere are removed once these are proved.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
-    /// Where never, whatever other policies say.
+    /// Where never, whatever other policies say; not even in a cache.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub never: Vec<String>,
     /// Whether new copies are put only where nobody without credentials can read them. A backend that `prefer` or `only` names is meant all the same.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use backend_core::{
-    Addressing, Backend, Capabilities, Clock, Descriptor, Error, ErrorKind, Result, Role, Settings, find,
+    Addressing, Backend, Capabilities, Clock, Descriptor, Error, ErrorKind, Exposure, Result, Role, Settings, find,
 };
 use backend_layers::{Operational, SystemClock};
 use serde_json::Value;
@@ -56,7 +56,7 @@ pub fn validate(config: &BackendConfig, clock: Arc<dyn Clock>) -> Result<&'stati
         true => Err(Error::new(
             ErrorKind::InvalidConfig,
             format!(
-                "{}: role: a cache takes, gives and removes content by key, and {} does not",
+                "{}: role: a cache is private, and takes, gives and removes content by key: {} is not like that",
                 config.name, config.kind
             ),
         )),
@@ -64,9 +64,9 @@ pub fn validate(config: &BackendConfig, clock: Arc<dyn Clock>) -> Result<&'stati
     }
 }
 
-/// Whether what is put there can be had again and taken away, under names of ours.
+/// Whether what is put there can be had again and taken away, under names of ours, and nobody else can read it.
 pub(crate) fn can_cache(backend: &dyn Backend) -> bool {
     let info = backend.info();
-    let is_keyed = info.addressing == Addressing::Key && info.role == Role::Store;
-    is_keyed && info.offers.add && info.offers.get && info.offers.remove
+    let is_ours = info.addressing == Addressing::Key && info.role == Role::Store && info.exposure == Exposure::Private;
+    is_ours && info.offers.add && info.offers.get && info.offers.remove
 }

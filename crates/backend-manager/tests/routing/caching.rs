@@ -8,7 +8,7 @@ use backend_core::ErrorKind;
 use backend_manager::catalog::cached::{self, Admit, Slot};
 use backend_manager::catalog::process::Worker;
 use backend_manager::catalog::{BackendNumber, Timestamp};
-use backend_manager::config::{Admission, CacheSettings, Duty, Home};
+use backend_manager::config::{Admission, CacheSettings, Duty, Home, PolicyFile};
 use backend_manager::{AddRequest, CacheView, Criteria, Criterion, Manager, Probing, Sought};
 use backend_testkit::{TestClock, Verb};
 use futures::{StreamExt, TryStreamExt};
@@ -96,7 +96,7 @@ async fn what_is_read_twice_is_near_and_counts_for_nothing() {
     assert_eq!(known.replicas.iter().map(|it| it.backend.as_str()).collect::<Vec<_>>(), ["store"]);
     let verified: Vec<_> = room.manager.verify(None).try_collect().await.unwrap();
     assert_eq!(verified.len(), 1, "{verified:?}");
-    let two = backend_manager::config::PolicyFile { replicas: 2, ..Default::default() };
+    let two = PolicyFile { replicas: 2, ..PolicyFile::default() };
     room.manager.set_policy("two", &two).await.unwrap();
     let request = AddRequest { policy: Some("two".to_owned()), ..AddRequest::default() };
     let receipt = room.request(&noise(2, 10), &request).await.unwrap();
@@ -104,6 +104,30 @@ async fn what_is_read_twice_is_near_and_counts_for_nothing() {
     let named = AddRequest { to: vec!["near".to_owned()], ..AddRequest::default() };
     let refused = room.request(&noise(2, 10), &named).await.unwrap_err();
     assert_eq!((refused.kind(), refused.message().contains("cache")), (ErrorKind::Unsupported, true), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_never_to_be_there_is_not_taken_in() {
+    let room = Room::new();
+    room.faulty("store").await;
+    let folder = room.cache("near", settings("10MiB"));
+    let policy = |only: &[&str], never: &[&str]| PolicyFile {
+        only: only.iter().map(|it| (*it).to_owned()).collect(),
+        never: never.iter().map(|it| (*it).to_owned()).collect(),
+        ..PolicyFile::default()
+    };
+    room.manager.set_policy("secret", &policy(&[], &["near"])).await.unwrap();
+    room.manager.set_policy("here", &policy(&["store"], &[])).await.unwrap();
+    for (name, policy, wanted) in [("x", "secret", "store"), ("y", "here", "near")] {
+        let (name, policy) = (Some(name.to_owned()), Some(policy.to_owned()));
+        let request = AddRequest { name: name.clone(), policy, ..AddRequest::default() };
+        let bytes = noise(u64::from(wanted == "near"), 5000);
+        room.request(&bytes, &request).await.unwrap();
+        let name = name.unwrap();
+        assert_eq!(room.read_from(&name, &bytes).await, from("store", 5000));
+        assert_eq!(room.read_from(&name, &bytes).await, from(wanted, 5000), "{name}");
+    }
+    assert_eq!((bytes_in(&folder), room.view("near").await.filled), (5000, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
