@@ -4,9 +4,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use backend_manager::catalog::Catalog;
-use backend_testkit::s3::{FakeS3, Options};
+use backend_testkit::s3::{FakeS3, Fault, Operation, Options, When};
 use journeys::{Journey, noise};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -20,6 +21,7 @@ fn a_route_is_explained_and_nothing_is_fetched() {
     for name in ["attic", "cloud", "gone"] {
         it.backend(name);
     }
+    it.ok(["backend", "update", "attic", "--set", "routing.hedge=false"]);
     it.ok(["backend", "update", "cloud", "--set", "routing.retrieval_cost_per_gb=0.09"]);
     let bytes = noise(1, 3 << 20);
     std::fs::write(it.path("film"), &bytes).unwrap();
@@ -70,6 +72,8 @@ fn with_a_cache() -> (Journey, String, Vec<u8>) {
         "cache.max_size=10MiB",
         "--set",
         "cache.admission=always",
+        "--set",
+        "routing.hedge=false",
     ]);
     let bytes = noise(7, 2 << 20);
     std::fs::write(it.path("film"), &bytes).unwrap();
@@ -271,6 +275,27 @@ fn the_example_of_many_clouds_survives_the_loss_of_one() {
     home.runtime.block_on(hetzner.down());
     home.get("plain", &plain);
     home.get("important", &important);
+}
+
+#[test]
+fn a_provider_that_stands_still_is_left_for_another() {
+    let home = Example::of("multi-cloud", &["backblaze", "hetzner"], &[]);
+    std::fs::remove_file(home.it.home().join("backends/aws.yaml")).unwrap();
+    std::fs::remove_file(home.it.home().join("policies/important.yaml")).unwrap();
+    let bytes = noise(3, 4 << 20);
+    assert_eq!(home.add("film", &bytes, &[]), ["backblaze", "hetzner"]);
+    let cid = home.ok(&["stat", "film"]).remove(0)["cid"].as_str().unwrap().to_owned();
+    let route = home.ok(&["route", "explain", "film"]).remove(0);
+    let first = route["candidates"][0]["backend"].as_str().unwrap();
+    let (_, server) = home.servers.iter().find(|(name, _)| *name == first).unwrap();
+    let key = format!(".ipfs-kit/c/{}/{cid}", &cid[cid.len() - 2..]);
+    server.fault(When::always(Operation::GetObject).key(key), Fault::HangBodyAt(1_500_000));
+    let begun = Instant::now();
+    let said = home.ok(&["get", "film", "-o", "out"]).remove(0);
+    assert!(begun.elapsed() < Duration::from_secs(25), "its time-out of 30 s was not waited for");
+    assert!(std::fs::read(home.it.path("out")).unwrap() == bytes);
+    assert!(said["hedges"]["won"] == 1 && said["troubles"].as_array().unwrap().is_empty(), "{said}");
+    assert_eq!(said["served"].as_object().unwrap().len(), 2, "the other one went on: {said}");
 }
 
 #[test]

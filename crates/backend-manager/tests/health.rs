@@ -179,7 +179,7 @@ async fn a_backend_that_hangs_costs_little_and_never_more_than_its_first_byte_ti
     let bad = if first == "one" { &one } else { &two };
     bad.rule(Verb::Get, Fault::Hang, None);
     // A second copy is asked beside it, until what that may cost is spent.
-    for wanted in [Duration::from_millis(50), Duration::from_millis(50), Duration::from_secs(30)] {
+    for wanted in [Duration::from_millis(100), Duration::from_millis(100), Duration::from_secs(30)] {
         let before = room.clock.monotonic();
         let (read, _) = hurried(&room.clock, room.read()).await.unwrap();
         assert_eq!((&*read, room.clock.monotonic() - before), (&b"hello"[..], wanted));

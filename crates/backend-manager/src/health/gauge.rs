@@ -12,7 +12,7 @@ use crate::fleet::{Fleet, Member};
 use crate::route::Price;
 
 /// What is quicker is noise of this machine.
-const FLOOR: Duration = Duration::from_millis(50);
+const FLOOR: Duration = Duration::from_millis(100);
 /// Nobody waits longer before another copy is asked: time-outs are longer than this.
 const CEILING: Duration = Duration::from_secs(5);
 /// Fewer answers than this say nothing about the slowest of them.

@@ -31,6 +31,8 @@ impl Room {
         self.configured(name, "local", |it| {
             it.connection.insert("path".to_owned(), folder.to_string_lossy().into_owned().into());
             (it.role, it.cache) = (Duty::Cache, Some(settings));
+            // Who served is asserted here: a machine that is busy must not bring in another one.
+            it.routing.hedge = Some(false);
         });
         folder
     }

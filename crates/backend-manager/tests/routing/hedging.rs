@@ -51,7 +51,7 @@ async fn one_copy_that_stalls_now_and_then_is_not_felt_and_costs_little() {
     took.sort();
     let (median, slowest) = (took[5000], took[9989]);
     // What was measured of the backend is 40 ms: its delay is the floor.
-    assert!(slowest <= median.mul_f64(1.3) + millis(50), "p50 {median:?}, p99.9 {slowest:?}");
+    assert!(slowest <= median.mul_f64(1.3) + millis(100), "p50 {median:?}, p99.9 {slowest:?}");
     let extra = one.calls(Verb::Get) + two.calls(Verb::Get) - before - 10_000;
     assert!(stalls <= extra && extra <= 500, "{extra} extra requests for {stalls} stalls");
     let hedges = room.manager.hedges();

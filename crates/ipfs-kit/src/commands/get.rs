@@ -39,6 +39,7 @@ pub(super) async fn get(manager: &Manager, what: &str, to: Option<&Path>, force:
             "size": exported.bytes,
             "troubles": troubles(&report),
             "served": served(&report),
+            "hedges": hedges(&report),
         }))?,
         false => output.line(output::escape(&exported.path.to_string_lossy()))?,
     }
@@ -114,6 +115,11 @@ pub(super) fn troubles(report: &ReadReport) -> Vec<Value> {
     shown
         .map(|it| json!({ "backend": it.backend, "offset": it.offset, "len": it.len, "kind": it.kind.as_str(), "message": it.message }))
         .collect()
+}
+
+fn hedges(report: &ReadReport) -> Value {
+    let it = report.hedges();
+    json!({ "issued": it.issued, "won": it.won, "lost": it.lost, "refused": it.refused })
 }
 
 pub(super) fn served(report: &ReadReport) -> Value {
