@@ -25,6 +25,9 @@ use crate::reconcile::{Cases, compiled};
 
 /// Chunks that wait to be put aside: with chunks of 1 MiB, 16 MiB.
 const WAITING: usize = 16;
+/// What a permit stands for, and what one content takes at the most: as much as may wait.
+const UNIT: u64 = 256 << 10;
+const MOST: u32 = 64;
 
 /// What a reader got.
 enum Part {
@@ -59,7 +62,8 @@ impl Manager {
             Some((member.clone(), settings))
         };
         let Some((member, settings)) = caches.iter().find_map(takes) else { return body };
-        let Ok(permit) = self.caches().fills.clone().try_acquire_owned() else { return body };
+        let weight = u32::try_from(size.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, MOST);
+        let Ok(permit) = self.caches().fills.clone().try_acquire_many_owned(weight) else { return body };
         let slot = Slot { backend: member.number, content: number };
         let fill = Fill { member, settings, slot, stored: stored.clone(), size, _permit: permit };
         let (queue, parts) = mpsc::channel(WAITING);

@@ -24,8 +24,9 @@ pub use counts::CacheView;
 use counts::Counts;
 pub(crate) use lookup::distrust;
 
-/// What is being taken in at a time, over all reads: each may hold a few chunks in memory.
-const FILLS: u32 = 2;
+/// What is being taken in at a time, over all reads, in units of 256 KiB of memory: a content takes as much as it may have waiting, at least one unit. What comes
+/// when all are taken is not taken in, this time.
+const FILLS: u32 = 128;
 /// The files of backends are looked at again after this time.
 const KNOWN_FOR: Duration = Duration::from_secs(10);
 

@@ -8,6 +8,7 @@ use backend_core::{Clock, Error, Result};
 use bytes::Bytes;
 use futures::future::{BoxFuture, Either, FutureExt, select};
 use ipld::plan::Chunk;
+use tokio::sync::watch;
 
 use super::body::{Body, Got, Silence, Wanted, fetch};
 use super::{INLINE, ReadReport, Replica};
@@ -91,12 +92,18 @@ pub(crate) struct Hedging {
 /// One read's part in it.
 #[derive(Clone)]
 pub(super) struct Hedger {
-    pub(super) hedging: Hedging,
+    hedging: Hedging,
     pub(super) replicas: Arc<Vec<Replica>>,
     pub(super) report: ReadReport,
+    /// Which copy another one was faster than, and which one.
+    overtaken: Arc<watch::Sender<Option<(usize, usize)>>>,
 }
 
 impl Hedger {
+    pub(super) fn new(hedging: Hedging, replicas: Arc<Vec<Replica>>, report: ReadReport) -> Self {
+        Self { hedging, replicas, report, overtaken: Arc::new(watch::Sender::new(None)) }
+    }
+
     /// The chunk from the copy `first`, or from another one if that keeps silent for longer than it uses to; and from which.
     ///
     /// # Errors
@@ -127,7 +134,27 @@ impl Hedger {
         // Health and budgets are those of this moment.
         match self.other(first, &chunk) {
             Some(other) if self.spend() => self.race(first, asked, other, wanted).await,
-            _ => Ok((first, asked.await?)),
+            Some(_) => self.wait(first, asked, wanted).await,
+            None => Ok((first, asked.await?)),
+        }
+    }
+
+    /// There is nothing left to spend. But if meanwhile another request to the same copy was overtaken, this one goes the same way, whatever it costs: of
+    /// blocks, a few are asked for at a time, and each would wait for the time-out of a copy that is known to stand still.
+    async fn wait(&self, first: usize, asked: BoxFuture<'_, Result<Got>>, wanted: Wanted) -> Result<(usize, Got)> {
+        let mut seen = self.overtaken.subscribe();
+        let told = async move {
+            let found = seen.wait_for(|it| it.is_some_and(|(of, _)| of == first)).await;
+            found.ok().and_then(|it| *it)
+        };
+        match select(asked, told.boxed()).await {
+            Either::Left((got, _)) => Ok((first, got?)),
+            Either::Right((Some((_, other)), asked)) => {
+                self.hedging.purse.issued.fetch_add(1, Ordering::Relaxed);
+                self.report.hedged(|it| it.issued += 1);
+                self.race(first, asked, other, wanted).await
+            }
+            Either::Right((None, asked)) => Ok((first, asked.await?)),
         }
     }
 
@@ -145,7 +172,10 @@ impl Hedger {
         let told = |at: usize, err: &Error| self.report.trouble(&self.replicas[at], chunk.offset, chunk.len, err);
         match select(one, two).await {
             Either::Left((Ok(got), _)) => Ok((first, self.ended(false, got))),
-            Either::Right((Ok(got), _)) => Ok((other, self.ended(true, got))),
+            Either::Right((Ok(got), _)) => {
+                self.overtaken.send_replace(Some((first, other)));
+                Ok((other, self.ended(true, got)))
+            }
             Either::Left((Err(err), two)) => match two.await {
                 Ok(got) => {
                     told(first, &err);

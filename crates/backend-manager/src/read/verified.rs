@@ -42,7 +42,7 @@ pub(crate) struct Ask {
 /// The bytes of a range. Each chunk is hashed before it is handed over; when a replica fails, the stream goes on at that chunk with the next one.
 pub(crate) fn verified(ask: Ask) -> ByteStream {
     let replicas = Arc::new(ask.replicas);
-    let hedger = Hedger { hedging: ask.hedging, replicas: replicas.clone(), report: ask.report.clone() };
+    let hedger = Hedger::new(ask.hedging, replicas.clone(), ask.report.clone());
     let reader = Reader {
         feeder: Feeder::new(ask.chunks, hedger.clone()),
         hedger,

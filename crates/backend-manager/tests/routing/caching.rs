@@ -1,7 +1,6 @@
 //! A cache is asked first, is filled beside readers, keeps within its limit, and counts for nothing.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use backend_core::ErrorKind;
@@ -252,6 +251,24 @@ async fn a_restart_keeps_what_is_there_and_what_nobody_wants_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_small_files_is_taken_in_file_by_file() {
+    let room = Room::new();
+    room.faulty("store").await;
+    let folder = room.cache("near", settings("10MiB"));
+    let (from, to) = (room.folder.path().join("photos"), room.folder.path().join("out"));
+    std::fs::create_dir(&from).unwrap();
+    (0..40).for_each(|n| std::fs::write(from.join(format!("{n}")), noise(n, 3000 + n as usize)).unwrap());
+    let request = AddRequest { to: vec!["store".to_owned()], name: Some("photos".to_owned()), ..AddRequest::default() };
+    room.manager.add(backend_manager::Input::Path(from), &request).await.unwrap();
+    let target = room.manager.resolve("photos").await.unwrap();
+    room.manager.export(&target, &to, &backend_manager::ExportOptions::default()).await.unwrap();
+    room.manager.caches_are_filled().await;
+    let view = room.view("near").await;
+    assert_eq!((view.contents, view.given_up, bytes_in(&folder)), (40, 0, 40 * 3000 + 780), "{view:?}");
+    assert!((0..40).all(|n| std::fs::read(to.join(format!("{n}"))).unwrap() == noise(n, 3000 + n as usize)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_old_is_fetched_anew_and_a_window_closes() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     let manager = Manager::open_by(Home::at(folder.path().join("home")), clock.clone()).unwrap();
@@ -272,7 +289,6 @@ async fn what_is_too_old_is_fetched_anew_and_a_window_closes() {
     assert_eq!(served, ["store", "store", "store", "near", "near", "store", "store"]);
     assert_eq!(room.read_from("x", &bytes).await, from("near", 500));
     assert_eq!(bytes_in(&near), 500);
-    let _: &Arc<TestClock> = &clock;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -172,6 +172,24 @@ async fn a_store_of_blocks_is_given_company_too() {
 }
 
 #[tokio::test]
+async fn a_store_of_blocks_that_stands_still_is_left_with_all_that_was_asked() {
+    let room = Room::new();
+    let (one, two) = (room.memory("one", "cid"), room.memory("two", "cid"));
+    room.manager.register("one", one.clone()).await.unwrap();
+    room.manager.register("two", two.clone()).await.unwrap();
+    let bytes = noise(1, 20 * MIB);
+    room.add("x", &bytes, &["one", "two"]).await;
+    tokio::time::pause();
+    one.rule(Verb::Get, Fault::Hang, None);
+    let begun = Instant::now();
+    let (read, report) = room.read("x").await.unwrap();
+    assert!(read == bytes && begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    let hedges = report.hedges();
+    assert!(hedges.won == hedges.issued && 2 < hedges.issued && hedges.issued <= 16, "{hedges:?}");
+    assert_eq!(report.by_backend(), [("two".to_owned(), 20 * MIB as u64)]);
+}
+
+#[tokio::test]
 async fn nobody_is_asked_who_is_shut_and_the_cheap_one_before_the_dear_one() {
     let room = Room::new();
     let silent = room.faulty("a_silent").await;
