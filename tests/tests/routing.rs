@@ -110,6 +110,24 @@ fn a_cache_serves_the_next_command_and_counts_for_nothing() {
 }
 
 #[test]
+fn what_was_lost_everywhere_comes_back_from_a_cache() {
+    let (it, cid, bytes) = with_a_cache();
+    it.backend("other");
+    assert!(it.ok(["cat", "film"]).stdout == bytes);
+    let copy = journeys::stored(&it.path("store"), &cid);
+    std::fs::remove_file(&copy).unwrap();
+    assert_eq!(it.run(["scrub", "--older-than", "0s", "--json"]).json().pop().unwrap()["missing"], 1);
+    let stat = || it.ok(["stat", "film", "--json"]).json().remove(0);
+    assert_eq!(stat()["state"], "short", "what a cache has is no copy, and not nothing");
+    assert!(it.ok(["cat", "film"]).stdout == bytes);
+    it.ok(["reconcile"]);
+    assert_eq!(stat()["state"], "safe");
+    std::fs::remove_dir_all(it.path("near")).unwrap();
+    assert!(it.ok(["cat", "film"]).stdout == bytes, "the copy that counts is there again");
+    assert_eq!(it.ok(["verify", "film", "--json"]).json().pop().unwrap()["good"], 1);
+}
+
+#[test]
 fn a_cache_whose_filling_was_killed_holds_nothing_that_nobody_knows() {
     for point in ["cache-reserved", "cache-written"] {
         let (it, cid, bytes) = with_a_cache();

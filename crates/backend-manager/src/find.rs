@@ -114,7 +114,8 @@ impl Manager {
             }
         }
         self.by_route(&mut replicas, row.content.size).await;
-        if replicas.is_empty() {
+        let is_all_there_is = replicas.is_empty();
+        if is_all_there_is {
             replicas = self.by_cid(&row.content.cid).await?;
         }
         let known = blocks::dag(self.catalog(), row.number).await?;
@@ -124,7 +125,7 @@ impl Manager {
             false => Outboard::new(known, row.content.cid, replicas.clone()).dag(),
         };
         // What a cache has is asked first; it has no nodes, so the outboard does not know it.
-        if let Some(near) = self.cached_copy(near, &row).await? {
+        if let Some(near) = self.cached_copy(near, &row, is_all_there_is).await? {
             replicas.insert(0, near);
         }
         Ok(Stored { content: row.content, dag, replicas, number: Some(number), is_foreign: false })

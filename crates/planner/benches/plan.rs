@@ -51,7 +51,7 @@ fn million(c: &mut Criterion) {
                 let at = (n % 15) as usize;
                 let both = [copy(at), copy(at + 1)];
                 let copies = if n % 100 == 0 { &both[..1] } else { &both[..] };
-                black_box(planner.plan(&Content { size: n, since: NOW, wishes: &wishes, copies }));
+                black_box(planner.plan(&Content { size: n, since: NOW, wishes: &wishes, copies, is_near: false }));
             }
             planner.totals().contents
         });

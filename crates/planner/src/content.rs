@@ -13,6 +13,8 @@ pub struct Content<'a> {
     pub wishes: &'a [Wish],
     /// Every row of it.
     pub copies: &'a [Copy],
+    /// Whether a cache has it. That is no copy, and licenses nothing; but when no copy can be read any more, bytes come from there.
+    pub is_near: bool,
 }
 
 /// A pin.

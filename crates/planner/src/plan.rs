@@ -80,7 +80,7 @@ impl<'a> Planner<'a> {
         let Some(goal) = self.goals.get(policy).map(|it| it.at(0)) else {
             return (Vec::new(), Some(Why::TooFewDomains));
         };
-        let content = Content { size, since: self.terms.now, wishes: &[], copies: &[] };
+        let content = Content { size, since: self.terms.now, wishes: &[], copies: &[], is_near: false };
         let (mut places, mut taken) = (Vec::new(), Vec::new());
         while places.len() < goal.replicas as usize {
             match self.choose(goal, &[goal], &content, &taken) {
@@ -97,7 +97,7 @@ impl<'a> Planner<'a> {
     /// For each place, how much `policy` prefers it for new content of `size` bytes (0 most of all), or why nothing of it is put there now.
     pub fn candidates(&self, policy: usize, size: u64) -> Vec<Result<usize, Why>> {
         let Some(goal) = self.goals.get(policy).map(|it| it.at(0)) else { return Vec::new() };
-        let content = Content { size, since: self.terms.now, wishes: &[], copies: &[] };
+        let content = Content { size, since: self.terms.now, wishes: &[], copies: &[], is_near: false };
         let standing = |place: usize| {
             let refused = self.refusal(&[goal], place, &content).or_else(|| self.closed(place));
             let is_full = self.free.get(place).copied().flatten().is_some_and(|free| free < size);
@@ -246,6 +246,9 @@ impl<'a> Planner<'a> {
 
     /// Whether there is anything that bytes can be taken from.
     fn source(&self, content: &Content<'_>) -> Result<(), Step> {
+        if content.is_near {
+            return Ok(());
+        }
         let mut readable = content.copies.iter().filter(|copy| copy.state.is_readable()).peekable();
         if readable.peek().is_none() {
             let is_coming = content.copies.iter().any(|copy| matches!(copy.state, State::Uploading | State::Accepted));

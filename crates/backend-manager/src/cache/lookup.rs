@@ -15,8 +15,14 @@ use crate::manager::Manager;
 use crate::read::{How, ReadReport, Replica, Trouble};
 
 impl Manager {
-    /// What a cache has of content, for whoever reads it: the best of several. A cache that does not work is not asked: nothing is lost by that.
-    pub(crate) async fn cached_copy(&self, rows: Vec<CachedRow>, content: &ContentRow) -> Result<Option<Replica>> {
+    /// What a cache has of content, for whoever reads it: the first of several. A cache that does not work is not asked, and what is too old is not read, unless
+    /// that is all there is.
+    pub(crate) async fn cached_copy(
+        &self,
+        rows: Vec<CachedRow>,
+        content: &ContentRow,
+        is_all_there_is: bool,
+    ) -> Result<Option<Replica>> {
         if rows.iter().all(|row| row.held != Held::There) {
             return Ok(None);
         }
@@ -26,10 +32,10 @@ impl Manager {
             let since = oldest(settings, now);
             let is_good = |row: &&CachedRow| {
                 let is_there = row.slot.backend == member.number && row.held == Held::There;
-                is_there && since.is_none_or(|since| since <= row.at)
+                is_there && (is_all_there_is || since.is_none_or(|since| since <= row.at))
             };
             let Some(row) = rows.iter().find(is_good) else { continue };
-            if self.fleet().standing(&member) != Standing::Works {
+            if !is_all_there_is && self.fleet().standing(&member) != Standing::Works {
                 continue;
             }
             let at = layout::locator(member.addressing(), &content.content.cid, content.content.kind, "")?;

@@ -261,7 +261,7 @@ pub fn give_back(conn: &Connection, slot: Slot, worker: &Worker) -> Result<()> {
     }
 }
 
-/// What is older than `since` leaves, and so does what is kept nowhere and wanted by nobody. (What is wanted and was lost elsewhere stays: it may be all there is.)
+/// What is older than `since` leaves, and so does what is kept nowhere and wanted by nobody. What is wanted and was lost elsewhere stays: it may be all there is.
 pub fn expire(conn: &Connection, backend: BackendNumber, since: Option<Timestamp>) -> Result<()> {
     let nobodys = "UPDATE cached SET state = 3 WHERE backend_id = ?1 AND state = 2 AND NOT EXISTS
         (SELECT 1 FROM replicas WHERE replicas.content_id = cached.content_id)
@@ -269,7 +269,8 @@ pub fn expire(conn: &Connection, backend: BackendNumber, since: Option<Timestamp
     sql::run(conn, nobodys, [backend])?;
     match since {
         Some(since) => {
-            let old = "UPDATE cached SET state = 3 WHERE backend_id = ?1 AND state = 2 AND at < ?2";
+            let old = "UPDATE cached SET state = 3 WHERE backend_id = ?1 AND state = 2 AND at < ?2 AND EXISTS
+                (SELECT 1 FROM replicas WHERE replicas.content_id = cached.content_id AND replicas.state IN (2, 3, 6))";
             sql::run(conn, old, (backend, since)).map(drop)
         }
         None => Ok(()),

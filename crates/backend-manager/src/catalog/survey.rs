@@ -1,7 +1,7 @@
 //! Everything that planning needs of many contents at once: a page of them with their copies and wishes, read by ranges of numbers and not one by one.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use backend_core::{Evidence, Result};
 use rusqlite::{Connection, Row};
@@ -28,6 +28,8 @@ pub struct Surveyed {
     pub wishes: Vec<SurveyedWish>,
     /// Its rows.
     pub copies: Vec<SurveyedCopy>,
+    /// Whether a cache has it.
+    pub is_near: bool,
 }
 
 /// A pin of content, or of a folder that it is in.
@@ -99,7 +101,8 @@ pub fn one(conn: &Connection, number: ContentNumber) -> Result<Option<Surveyed>>
 
 fn content(row: &Row<'_>) -> rusqlite::Result<Surveyed> {
     let size = row.get::<_, Option<Size>>(1)?.map(|it| it.0);
-    Ok(Surveyed { number: row.get(0)?, size, since: row.get(2)?, wishes: Vec::new(), copies: Vec::new() })
+    let (wishes, copies) = (Vec::new(), Vec::new());
+    Ok(Surveyed { number: row.get(0)?, size, since: row.get(2)?, wishes, copies, is_near: false })
 }
 
 /// Puts rows and wishes to the contents of the range, which are sorted by number as the answers are.
@@ -126,7 +129,14 @@ fn fill(conn: &Connection, page: &mut [Surveyed], range: (i64, i64)) -> Result<(
         Ok(())
     })?;
     inherit(conn, range, &mut wishes)?;
+    let mut near: HashSet<ContentNumber> = HashSet::new();
+    let text = "SELECT content_id FROM cached WHERE ?1 < content_id AND content_id <= ?2 AND state = 2";
+    each(conn, text, range, |row| {
+        near.insert(row.get(0)?);
+        Ok(())
+    })?;
     for it in page {
+        it.is_near = near.contains(&it.number);
         it.wishes = wishes.remove(&it.number).unwrap_or_default();
     }
     Ok(())

@@ -17,6 +17,7 @@ pub(crate) struct Case {
     pub(crate) number: ContentNumber,
     size: u64,
     since: u64,
+    is_near: bool,
     pub(crate) wishes: Vec<Wish>,
     pub(crate) copies: Vec<Copy>,
     /// The keys of the copies' rows.
@@ -25,7 +26,13 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) fn content(&self) -> Content<'_> {
-        Content { size: self.size, since: self.since, wishes: &self.wishes, copies: &self.copies }
+        Content {
+            size: self.size,
+            since: self.since,
+            wishes: &self.wishes,
+            copies: &self.copies,
+            is_near: self.is_near,
+        }
     }
 }
 
@@ -60,8 +67,8 @@ impl<'a> Cases<'a> {
         if surveyed.wishes.iter().any(|wish| wish.until.is_none_or(|until| self.now < until)) {
             wishes.extend(self.of_places(&copies));
         }
-        let (number, size) = (surveyed.number, surveyed.size.unwrap_or(0));
-        Some(Case { number, size, since: seconds(surveyed.since), wishes, copies, keys })
+        let (number, size, is_near) = (surveyed.number, surveyed.size.unwrap_or(0), surveyed.is_near);
+        Some(Case { number, size, since: seconds(surveyed.since), is_near, wishes, copies, keys })
     }
 
     fn wish(&self, wish: &SurveyedWish) -> Option<Wish> {

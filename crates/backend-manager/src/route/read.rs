@@ -65,7 +65,7 @@ impl Manager {
 
     /// What caches have of it.
     async fn route_near(&self, near: Vec<CachedRow>, row: &ContentRow, routed: &mut Routed) -> Result<()> {
-        let asked = self.cached_copy(near.clone(), row).await?.map(|it| it.name);
+        let asked = self.cached_copy(near.clone(), row, routed.candidates.is_empty()).await?.map(|it| it.name);
         for member in self.cache_members().await {
             let has_it = near.iter().any(|it| it.slot.backend == member.number && it.held == Held::There);
             if asked.as_ref() == Some(&member.name) {

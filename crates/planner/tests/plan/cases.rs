@@ -64,6 +64,27 @@ fn preference_and_prohibition_hold() {
 }
 
 #[test]
+fn what_only_a_cache_has_is_sent_from_there_and_licenses_nothing() {
+    let places = [place("a"), place("b")];
+    let near = |copies: Vec<Copy>| Held { is_near: true, ..Held::new(copies) };
+    let repaired = Step::Repair { copy: 0, read_back: false };
+    check(&near(vec![copy(0, State::Missing)]), &places, &policy(2), Standing::Short, &[repaired, to(1)]);
+    check(
+        &Held::new(vec![copy(0, State::Missing)]),
+        &places,
+        &policy(2),
+        Standing::Lost,
+        &[Step::Unsatisfiable(Why::Lost)],
+    );
+    // It is no copy: one that stands where it may not waits for another one as before.
+    let only = Policy { only: vec!["b".parse().unwrap()], ..policy(1) };
+    let mut down = places.clone();
+    down[1].writes = Serving::Down(NOW);
+    let waits = [Step::Wait(Why::Place(1, "it is down")), Step::Wait(Why::NotProved)];
+    check(&near(vec![copy(0, State::Present)]), &down, &only, Standing::Short, &waits);
+}
+
+#[test]
 fn what_grows_older_moves_to_its_tier() {
     let tiered = |name: &str, tier: &str| Place { tier: Some(tier.to_owned()), ..place(name) };
     let places = [tiered("a", "hot"), tiered("b", "warm"), tiered("c", "cold")];

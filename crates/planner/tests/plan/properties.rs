@@ -101,8 +101,9 @@ fn held() -> impl Strategy<Value = Held> {
         rows.into_iter().enumerate().filter_map(of).collect::<Vec<_>>()
     });
     let wishes = proptest::collection::vec((0..3usize, proptest::option::weighted(0.3, 0..2 * DAY)), 0..3);
-    (copies, wishes, 1..300u64, 0..4 * DAY).prop_map(|(copies, wishes, size, age)| Held {
+    (copies, wishes, 1..300u64, 0..4 * DAY, any::<bool>()).prop_map(|(copies, wishes, size, age, is_near)| Held {
         size,
+        is_near,
         since: NOW - age,
         wishes: wishes
             .into_iter()

@@ -54,15 +54,22 @@ pub(crate) struct Held {
     pub(crate) since: u64,
     pub(crate) wishes: Vec<Wish>,
     pub(crate) copies: Vec<Copy>,
+    pub(crate) is_near: bool,
 }
 
 impl Held {
     pub(crate) fn new(copies: Vec<Copy>) -> Self {
-        Self { size: 100, since: NOW - DAY, wishes: vec![WISH], copies }
+        Self { size: 100, since: NOW - DAY, wishes: vec![WISH], copies, is_near: false }
     }
 
     pub(crate) fn view(&self) -> Content<'_> {
-        Content { size: self.size, since: self.since, wishes: &self.wishes, copies: &self.copies }
+        Content {
+            size: self.size,
+            since: self.since,
+            wishes: &self.wishes,
+            copies: &self.copies,
+            is_near: self.is_near,
+        }
     }
 
     pub(crate) fn planned(&self, places: &[Place], policies: &[Policy]) -> Outcome {
