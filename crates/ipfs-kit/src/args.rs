@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub(crate) use bringing::{Adopt, Backup, BackupCommand, Car, MakeBackup, Migrate, Moving, Restore};
 pub(crate) use backend::Backend;
+pub(crate) use bringing::{Adopt, Backup, BackupCommand, Car, Configuration, MakeBackup, Migrate, Moving, Restore};
 pub(crate) use keeping::{Pin, Policy, PolicyChange, Reconcile, Report, Run, Scrub};
 pub(crate) use moving::{Copy, Ends, How, Sync};
 pub(crate) use routing::Route;
@@ -195,15 +195,11 @@ pub(crate) enum Command {
     /// Bring a backup back: into the catalog, or into a folder
     #[command(after_help = "Examples:\n  ipfs-kit restore latest --from usb\n  ipfs-kit restore latest --into ./back")]
     Restore(Restore),
-    /// Bring the configuration of ipfs_kit_py along
-    #[command(after_help = "Example:\n  ipfs-kit import ~/.ipfs_kit --dry-run")]
-    Import {
-        /// The folder that ipfs_kit_py wrote
-        folder: PathBuf,
-        /// Only say what would be done
-        #[arg(long)]
-        dry_run: bool,
-    },
+    /// Bring the configuration of ipfs_kit_py, or of rclone, along
+    #[command(
+        after_help = "Examples:\n  ipfs-kit import ~/.ipfs_kit --dry-run\n  ipfs-kit import ~/.config/rclone/rclone.conf --root photos=my-bucket/2026"
+    )]
+    Import(Configuration),
     /// Print the completion script of a shell
     #[command(after_help = "Example:\n  ipfs-kit completion bash > /etc/bash_completion.d/ipfs-kit")]
     Completion {

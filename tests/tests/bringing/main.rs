@@ -5,4 +5,5 @@
 mod adopted;
 mod backed_up;
 mod bed;
+mod configured;
 mod moved;

@@ -141,3 +141,15 @@ pub(crate) enum Car {
         to: Vec<String>,
     },
 }
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Configuration {
+    /// The folder that ipfs_kit_py wrote, or an rclone.conf
+    pub(crate) folder: PathBuf,
+    /// What stands behind the colon of a remote of rclone: BUCKET, BUCKET/PREFIX or a folder; may be given several times
+    #[arg(long = "root", value_name = "REMOTE=WHERE")]
+    pub(crate) roots: Vec<String>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}

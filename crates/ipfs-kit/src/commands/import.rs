@@ -1,24 +1,33 @@
-//! `import`: the configuration of ipfs_kit_py, in all its generations.
+//! `import`: the configuration of ipfs_kit_py, in all its generations, and the remotes of rclone.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use backend_core::{Clock, Error, Report};
+use backend_core::{Clock, Error, ErrorKind, Report};
 use backend_manager::SystemClock;
 use backend_manager::config::ConfigStore;
 use backend_manager::config::import::{self, Applied, Done, Imported, Outcome as Found};
 use serde_json::{Value, json};
 
 use super::{Outcome, home};
+use crate::args;
 use crate::exit::Exit;
 use crate::output::{self, Failure, Output};
 
-pub(super) fn run(folder: &Path, dry_run: bool, at: Option<PathBuf>, output: &Output) -> Outcome {
+pub(super) fn run(args: &args::Configuration, at: Option<PathBuf>, output: &Output) -> Outcome {
     let store = ConfigStore::new(&home(at)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let plan = import::plan(folder, &store, &clock)?;
-    let applied = if dry_run { Vec::new() } else { import::apply(&plan, &store)? };
+    let roots = roots(&args.roots)?;
+    let plan = match import::is_rclone(&args.folder) {
+        true => import::plan_rclone(&args.folder, &roots, &clock)?,
+        false if !roots.is_empty() => {
+            return Err(Error::new(ErrorKind::InvalidInput, "--root goes with an rclone.conf").into());
+        }
+        false => import::plan(&args.folder, &store, &clock)?,
+    };
+    let applied = if args.dry_run { Vec::new() } else { import::apply(&plan, &store)? };
     let mut partial = false;
     for it in &plan {
         let done =
@@ -27,6 +36,17 @@ pub(super) fn run(folder: &Path, dry_run: bool, at: Option<PathBuf>, output: &Ou
         show(it, done, output)?;
     }
     Ok(if partial { Exit::Partial } else { Exit::Ok })
+}
+
+fn roots(texts: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let parts = texts.iter().map(|text| match text.split_once('=') {
+        Some((remote, root)) if !remote.is_empty() && !root.is_empty() => Ok((remote.to_owned(), root.to_owned())),
+        _ => {
+            let text = format!("--root {} is no REMOTE=WHERE", output::escape(text));
+            Err(Error::new(ErrorKind::InvalidInput, text).into())
+        }
+    });
+    parts.collect()
 }
 
 /// One word for what became of it, and why.

@@ -44,7 +44,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         Command::Man { dir } => papers::man(dir.as_deref(), output),
         Command::Internal { command: Internal::Describe } => describe::run(output),
         Command::Backend(command) => backend::run(command, home, output),
-        Command::Import { folder, dry_run } => import::run(&folder, dry_run, home, output),
+        Command::Import(args) => import::run(&args, home, output),
         Command::Car(command) => telling(home, output, async |it| car::run(it, command, output).await),
         Command::Cid { path, import } => block_on(add::cid(&path, &import, output)),
         Command::Add { paths, name, to, keep, place, import } => {

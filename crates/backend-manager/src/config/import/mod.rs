@@ -1,4 +1,4 @@
-//! Brings in what ipfs_kit_py wrote, in all five generations of its files. Never part of the load path.
+//! Brings in what ipfs_kit_py wrote, in all five generations of its files, and the remotes of an `rclone.conf`. Never part of the load path.
 //!
 //! [`plan`] reads and writes nothing; [`apply`] writes what can be written. Nothing is lost: a source file stays where it is, or, where it lies in the very
 //! place of the new file, is kept beside it as `<name>.yaml.ipfs_kit_py`. What is not taken over is said.
@@ -9,6 +9,7 @@ mod kinds;
 mod names;
 mod plan;
 mod policy;
+mod rclone;
 mod record;
 mod samples;
 mod scan;
@@ -23,8 +24,9 @@ use super::envelope::BackendConfig;
 
 pub use apply::{Applied, Done, apply};
 pub use plan::plan;
+pub use rclone::{is_rclone, plan_rclone};
 
-/// What was found in one place of ipfs_kit_py's files, and what becomes of it.
+/// What was found in one place of the files that are brought in, and what becomes of it.
 #[derive(Debug)]
 pub struct Imported {
     /// The file or folder.
