@@ -1,7 +1,7 @@
 //! The words of the command line. Help, completions and manual pages are made of this.
 
-mod bringing;
 mod backend;
+mod bringing;
 mod keeping;
 mod moving;
 mod routing;

@@ -43,6 +43,10 @@ fn a_lost_catalog_gives_back_everything_that_was_named() {
     it.ok(["pin", "add", "empty"]);
     it.ok(["reconcile", "--release", "unarmed"]);
     assert!(bytes(&it) == content && objects(&it) == there);
+    // What is known disarms nothing: what nobody wants goes.
+    it.ok(["adopt", "--all"]);
+    it.ok(["rm", "empty", "--yes"]);
+    assert!(objects(&it) != there);
     no_violations(&it);
 }
 
@@ -179,7 +183,10 @@ fn what_others_have_put_there_is_taken_on_where_it_lies() {
     std::fs::write(store.join("other"), b"not asked for").unwrap();
     let rehearsed = it.ok(["adopt", "a:photos/", "--dry-run", "--json"]).json().remove(0);
     assert_eq!((&rehearsed["new"], it.ok(["ls", "--json"]).json().len()), (&3.into(), 0), "{rehearsed}");
-    it.killed_at("after-hash:2", ["adopt", "a:photos/"]);
+    for point in ["after-hash:2", "after-entered"] {
+        it.killed_at(point, ["adopt", "a:photos/"]);
+        no_violations(&it);
+    }
     let adopted = it.ok(["adopt", "a:photos/", "--json"]).json().remove(0);
     let (new, known) = (adopted["new"].as_u64().unwrap(), adopted["known"].as_u64().unwrap());
     assert_eq!(new + known, 3, "{adopted}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backend_core::{Dag, Digest, DigestKind, Error, ErrorKind, Mend, Result, StatOptions};
+use backend_core::{Dag, Digest, DigestKind, Error, ErrorKind, Mend, Node, Result, StatOptions};
 use futures::StreamExt;
 use rusqlite::Connection;
 
@@ -75,7 +75,8 @@ fn policy(conn: &Connection) -> Result<crate::catalog::PolicyNumber> {
     row.map(|row| row.number).ok_or_else(|| Error::new(ErrorKind::Internal, "the catalog has no default policy"))
 }
 
-/// The inner nodes of `content`, page by page; those that are there already are not written again.
+/// The inner nodes of `content`, page by page; those that are there already are not written again. The page with the root comes last: where the root is, all
+/// of them are.
 ///
 /// # Errors
 /// What the catalog answers, and what reading the nodes does.
@@ -84,7 +85,7 @@ pub(crate) async fn outboard(catalog: &Catalog, dag: &Dag, content: ContentNumbe
     if known == (dag.count(), dag.bytes()) {
         return Ok(());
     }
-    let (mut nodes, mut page, mut bytes, mut first) = (dag.walk(), Vec::new(), 0, 0u32);
+    let (mut nodes, mut page, mut bytes, mut first, mut top) = (dag.walk(), Vec::new(), 0, 0u32, None);
     loop {
         let node = nodes.next().await.transpose()?;
         let ended = node.is_none();
@@ -95,15 +96,25 @@ pub(crate) async fn outboard(catalog: &Catalog, dag: &Dag, content: ContentNumbe
         if PAGE_BYTES <= bytes || (ended && !page.is_empty()) {
             let full = std::mem::take(&mut page);
             let count = u32::try_from(full.len()).unwrap_or(u32::MAX);
-            catalog
-                .write(move |conn| blocks::put(conn, content, first, full.iter().map(|(cid, data)| (cid, &data[..]))))
-                .await?;
+            match first {
+                0 => top = Some(full),
+                _ => put_nodes(catalog, content, first, full).await?,
+            }
             (first, bytes) = (first.saturating_add(count), 0);
         }
         if ended {
-            return Ok(());
+            return match top {
+                Some(top) => put_nodes(catalog, content, 0, top).await,
+                None => Ok(()),
+            };
         }
     }
+}
+
+async fn put_nodes(catalog: &Catalog, content: ContentNumber, first: u32, page: Vec<Node>) -> Result<()> {
+    let put =
+        move |conn: &Connection| blocks::put(conn, content, first, page.iter().map(|(cid, data)| (cid, &data[..])));
+    catalog.write(put).await
 }
 
 /// What is to be done for each pair of item and member, in the order of `wanted`.

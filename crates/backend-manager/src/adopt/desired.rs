@@ -245,6 +245,9 @@ fn pin(
     since: i64,
     part: &mut AdoptedState,
 ) -> Result<()> {
+    if owner.starts_with("adding:") {
+        return Err(Error::new(ErrorKind::InvalidInput, "only a process that is adding something holds it so"));
+    }
     let content = content_of(conn, cid)?;
     let policy = policy.ok_or_else(|| Error::new(ErrorKind::Internal, "the catalog has no default policy"))?;
     let wanted = Pin { content, owner, policy, expires_at: until.map(Timestamp::from_millis) };

@@ -2,6 +2,7 @@
 //!
 //! Nothing is believed that was not read: rows are `Claimed`. Whatever is there already stays, so that it may be cut off and begun again at any time.
 
+mod called;
 mod copies;
 mod desired;
 mod own;
@@ -11,7 +12,6 @@ mod under;
 
 use backend_core::{Addressing, Error, Result, Role};
 
-use crate::catalog::meta;
 use crate::fleet::Member;
 use crate::manager::Manager;
 use crate::reconcile::Mode;
@@ -94,8 +94,8 @@ impl Adopted {
 }
 
 impl Manager {
-    /// Enters everything that lies on these stores where this program puts it, and the names, pins and policies that they keep. The catalog removes nothing
-    /// from then on, until a person says that it may.
+    /// Enters everything that lies on these stores where this program puts it, and the names, pins and policies that they keep. Once there is a new row of
+    /// something of ours the catalog removes nothing, until a person says that it may.
     ///
     /// # Errors
     /// `InvalidConfig` for a name that is not configured; what the catalog answers. What a store answers is told store by store.
@@ -110,9 +110,6 @@ impl Manager {
                 }
                 Err(error) => return Err(error),
             }
-        }
-        if opts.mode == Mode::Act {
-            self.catalog().write(meta::disarm).await?;
         }
         // Stores that tell what content is come before those that only know it by name.
         members.sort_by_key(|it| it.addressing() != Addressing::Key);

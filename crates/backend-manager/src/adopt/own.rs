@@ -202,7 +202,7 @@ fn known(conn: &Connection, backend: BackendNumber, cid: &Cid) -> Result<Option<
     let (number, kind) = (row.number, row.content.kind);
     let id = ReplicaId { content: number, backend, key: String::new() };
     let has_row = replicas::find(conn, &id)?.is_some();
-    Ok(Some(Known { number, kind, has_nodes: blocks::total(conn, number)?.0 != 0, has_row }))
+    Ok(Some(Known { number, kind, has_nodes: blocks::is_whole(conn, number)?, has_row }))
 }
 
 /// The plain bytes of a file, by their name and length alone.
@@ -253,11 +253,11 @@ fn entered(
         let id = ReplicaId { content: row.number, backend, key: String::new() };
         return Ok(replicas::find(conn, &id)?.is_none().then_some(size));
     }
-    let has_nodes = match &found {
-        Some(row) => blocks::total(conn, row.number)?,
-        None => (0, 0),
+    let (is_whole, (nodes, node_bytes)) = match &found {
+        Some(row) => (blocks::is_whole(conn, row.number)?, blocks::total(conn, row.number)?),
+        None => (false, (0, 0)),
     };
-    if kind == ContentKind::File && has_nodes.0 == 0 {
+    if kind == ContentKind::File && !is_whole {
         return Err(Error::new(
             ErrorKind::NotFound,
             "its inner nodes are missing, without which it cannot be verified",
@@ -267,7 +267,7 @@ fn entered(
     contents::learn(conn, number, kind, 0)?;
     let found = Found {
         replica: ReplicaId { content: number, backend, key: String::new() },
-        bytes: size + has_nodes.1 + has_nodes.0 * HEAD,
+        bytes: size + node_bytes + nodes * HEAD,
         evidence: Evidence::Claimed,
         owned: true,
         sidecar,

@@ -39,10 +39,11 @@ impl Manager {
     }
 
     async fn link_folder(&self, row: &ContentRow) -> Result<()> {
-        let parts = self.parts(row.number).await?;
-        if parts.is_empty() {
+        let number = row.number;
+        if !self.catalog().read(move |conn| blocks::is_whole(conn, number)).await? {
             return Ok(());
         }
+        let parts = self.parts(number).await?;
         let own: BTreeSet<Cid> = parts.iter().map(|it| it.name).collect();
         let files: BTreeMap<Cid, u64> =
             parts.iter().flat_map(|it| &it.files).filter(|(cid, _)| !own.contains(cid)).copied().collect();

@@ -1,8 +1,8 @@
 //! What others have put on a store, under names of theirs: read once and hashed as it flows. It is entered as not ours, and stays where it is.
 
 use backend_core::{
-    Addressing, Condition, Content, Error, ErrorKind, Evidence, GetOptions, Key, ListOptions, Locator, Metadata,
-    Progress, Result, StatOptions,
+    Addressing, Content, Error, ErrorKind, Evidence, GetOptions, Key, ListOptions, Locator, Metadata, Result,
+    StatOptions,
 };
 use futures::{FutureExt, StreamExt};
 use ipld::address;
@@ -12,13 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Troubles;
 use super::own::{HEAD, entries};
-use crate::add::{Existing, Item, Nothing, Parts, Sending, kind_of, name_stream, outboard};
+use crate::add::{Nothing, kind_of, name_stream, outboard};
 use crate::catalog::contents::{self, NewContent};
 use crate::catalog::names;
-use crate::catalog::pins::{self, Pin};
+use crate::catalog::pins;
 use crate::catalog::replicas::{self, Found, Moved, ReplicaAt, ReplicaId, ReplicaRow, ReplicaState, Sidecar};
-use crate::catalog::{BackendNumber, ContentNumber};
-use crate::desired::{PolicyView, Traits, expiry};
+use crate::catalog::{BackendNumber, ContentNumber, blocks};
 use crate::fault;
 use crate::fleet::Member;
 use crate::manager::{Manager, OWNER, now};
@@ -64,10 +63,10 @@ enum Taken {
 }
 
 /// An object that was read.
-struct Read {
-    key: Key,
-    meta: Metadata,
-    content: Content,
+pub(super) struct Read {
+    pub(super) key: Key,
+    pub(super) meta: Metadata,
+    pub(super) content: Content,
 }
 
 impl Manager {
@@ -128,7 +127,12 @@ impl Manager {
         let (number, name) = (member.number, key.as_str().to_owned());
         let before = self.catalog().read(move |conn| holder(conn, number, &name)).await?;
         let before = match before {
-            Some((row, size)) if is_same(&row, size, listed) => return Ok(Taken::Known),
+            Some((row, size)) if is_same(&row, size, listed) => {
+                if opts.mode == Mode::Act && !row.owned {
+                    self.finish_object(member, key, listed, &row, opts).await?;
+                }
+                return Ok(Taken::Known);
+            }
             Some((row, _)) if row.owned => {
                 return Err(Error::new(
                     ErrorKind::SourceChanged,
@@ -145,9 +149,36 @@ impl Manager {
         fault::point("after-hash");
         let size = read.content.len();
         let number = self.enter_object(member, &read, before.as_ref()).await?;
+        fault::point("after-entered");
         self.put_sidecar(member, &read, number).await?;
         self.call_it(&read, number, opts, before.as_ref()).await?;
         Ok(if before.is_some() { Taken::Changed(size) } else { Taken::New(size) })
+    }
+
+    /// What a run that was cut off has left: inner nodes beside it, its name and its pin.
+    async fn finish_object(
+        &self,
+        member: &Member,
+        key: &Key,
+        listed: &Metadata,
+        row: &ReplicaRow,
+        opts: &AdoptUnder,
+    ) -> Result<()> {
+        let (number, name) = (row.replica.content, key.as_str().to_owned());
+        let found = self.catalog().read(move |conn| {
+            let is_pinned = pins::find(conn, number, OWNER)?.is_some();
+            let is_called = names::resolve(conn, &name)?.is_some_and(|it| it.content == number);
+            Ok((contents::get(conn, number)?, is_pinned && is_called))
+        });
+        let (Some(content), is_done) = found.await? else { return Ok(()) };
+        if is_done && row.sidecar != Sidecar::Planned {
+            return Ok(());
+        }
+        let dag = blocks::dag(self.catalog(), number).await?;
+        let content = Content::file(content.content.cid, content.content.size.unwrap_or(0), dag, Arc::new(Nothing));
+        let read = Read { key: key.clone(), meta: listed.clone(), content };
+        self.put_sidecar(member, &read, number).await?;
+        self.call_it(&read, number, opts, None).await
     }
 
     /// Reads an object from end to end. What was written to meanwhile is refused.
@@ -221,95 +252,6 @@ impl Manager {
         };
         self.catalog().write(enter).await?;
         Ok(number)
-    }
-
-    /// Large files can be read in parts only by their inner nodes; these are ours, and lie where ours do.
-    async fn put_sidecar(&self, member: &Member, read: &Read, number: ContentNumber) -> Result<()> {
-        if read.content.dag().is_empty() || !member.backend.info().offers.add {
-            return Ok(());
-        }
-        let id = ReplicaId { content: number, backend: member.number, key: read.key.as_str().to_owned() };
-        let wanted = id.clone();
-        let Some(row) = self.catalog().read(move |conn| replicas::find(conn, &wanted)).await? else { return Ok(()) };
-        let (kind, content) = (kind_of(&read.content), read.content.clone());
-        let item = Item {
-            content,
-            kind,
-            profile: UNIXFS_V1_2025,
-            key: Some(read.key.clone()),
-            whole: None,
-            existing: Existing::Keep,
-            name: None,
-            look: false,
-        };
-        let at = ReplicaAt { replica: id, epoch: row.epoch };
-        let (catalog, progress) = (self.catalog(), Progress::default());
-        let parts = Parts::Sidecar(Locator::new(read.key.clone()));
-        let condition = Condition::Always;
-        let job = Sending {
-            member,
-            item: &item,
-            at: at.clone(),
-            look_first: false,
-            mend: None,
-            parts,
-            condition,
-            catalog,
-            progress: &progress,
-        };
-        let placed = Box::pin(job.run()).await?;
-        let handle = placed.sidecar.flatten();
-        let note =
-            move |conn: &Connection| replicas::sidecar(conn, &at, Sidecar::Present, handle.as_deref(), now()).map(drop);
-        self.catalog().write(note).await
-    }
-
-    /// Its name is its key. A name that stands for something from elsewhere is not taken from it.
-    async fn call_it(
-        &self,
-        read: &Read,
-        number: ContentNumber,
-        opts: &AdoptUnder,
-        before: Option<&ReplicaRow>,
-    ) -> Result<()> {
-        let (name, size) = (read.key.as_str().to_owned(), Some(read.content.len()));
-        let policies = self.in_force().await?;
-        let traits = Traits { name: Some(name.clone()), size, ..Traits::default() };
-        let policy: PolicyView = match &opts.policy {
-            Some(named) => policies.named(named)?.clone(),
-            None => policies.fitting(&traits)?.clone(),
-        };
-        let was = before.map(|row| row.replica.content);
-        let work = move |conn: &Connection| {
-            let owner = OWNER.to_owned();
-            if pins::find(conn, number, OWNER)?.is_none() {
-                let pin = Pin { content: number, owner, policy: policy.number, expires_at: expiry(&policy, now()) };
-                pins::put(conn, &pin, now())?;
-            }
-            match names::resolve(conn, &name)? {
-                Some(row) if row.content == number => Ok(true),
-                Some(row) if Some(row.content) != was => Ok(false),
-                _ => {
-                    names::put(conn, &name, number, &std::collections::BTreeMap::new(), now())?;
-                    was.map_or(Ok(()), |was| forsake(conn, was)).map(|()| true)
-                }
-            }
-        };
-        match self.catalog().write(work).await? {
-            true => Ok(()),
-            false => {
-                Err(Error::new(ErrorKind::AlreadyExists, "it is pinned, but its name stands for something else here"))
-            }
-        }
-    }
-}
-
-/// What was replaced by its owner, lies nowhere else and has no other name cannot be kept any longer.
-fn forsake(conn: &Connection, content: ContentNumber) -> Result<()> {
-    let is_called = !names::of(conn, content, "", 1)?.is_empty();
-    match is_called || !replicas::of(conn, content)?.is_empty() {
-        true => Ok(()),
-        false => pins::remove(conn, content, OWNER).map(drop),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::adopt::{AdoptedState, AdoptedStore, Troubles};
 use crate::catalog::contents::{self, ContentKind};
 use crate::catalog::replicas::{self, ReplicaState};
 use crate::catalog::state::Merged;
-use crate::catalog::{BackendNumber, ContentNumber, meta};
+use crate::catalog::{BackendNumber, ContentNumber};
 use crate::fault;
 use crate::fleet::Member;
 use crate::layout;
@@ -279,7 +279,6 @@ impl Manager {
             if self.catalog().read(is_known).await? {
                 continue;
             }
-            self.catalog().write(meta::disarm).await?;
             let mut store = AdoptedStore::default();
             Box::pin(self.adopt_own(member, Mode::Act, &mut store)).await?;
             return self.link_folders().await;

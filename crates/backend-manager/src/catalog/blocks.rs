@@ -79,6 +79,12 @@ pub fn holder(conn: &Connection, cid: &Cid) -> Result<Option<ContentNumber>> {
     sql::one(conn, "SELECT content_id FROM blocks WHERE cid = ?1 LIMIT 1", [CidColumn(*cid)], |row| row.get(0))
 }
 
+/// Whether the root is here: it is written last, so that all nodes are then.
+pub fn is_whole(conn: &Connection, content: ContentNumber) -> Result<bool> {
+    let text = "SELECT 1 FROM blocks WHERE content_id = ?1 AND seq = 0";
+    Ok(sql::one(conn, text, [content], |_| Ok(()))?.is_some())
+}
+
 /// How many nodes content has here, and their bytes together.
 pub fn total(conn: &Connection, content: ContentNumber) -> Result<(u64, u64)> {
     let text = "SELECT COUNT(*), COALESCE(SUM(LENGTH(data)), 0) FROM blocks WHERE content_id = ?1";

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a step that cannot be taken fails its test")]
 
 mod adopting;
+mod backing;
 mod bed;
 mod moving;

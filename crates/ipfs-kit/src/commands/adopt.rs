@@ -98,7 +98,7 @@ fn show(adopted: &Adopted, mode: Mode, output: &Output) -> Result<(), Failure> {
             troubles(&it.troubles, output)?;
         }
     }
-    if mode == Mode::Act {
+    if mode == Mode::Act && adopted.stores.iter().any(|it| it.copies != 0) {
         output
             .remark("nothing is removed from now on, until `ipfs-kit reconcile --release unarmed` says that it may be");
     }

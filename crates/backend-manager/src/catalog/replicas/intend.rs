@@ -266,7 +266,7 @@ pub struct Found<'a> {
 }
 
 /// Enters a copy that was found, as present; whether there was no row of it. What is known of it already stays. It is counted also where the quota has no
-/// room for it: it is there.
+/// room for it: it is there. With the first one that may be removed the catalog is disarmed: who wants it may not be known yet.
 ///
 /// # Errors
 /// `InvalidInput` for a key, handle or etag that is too long; `Precondition` for an unknown content or backend, and for a key that other content holds.
@@ -290,6 +290,9 @@ pub fn adopt(conn: &Connection, found: &Found<'_>, now: Timestamp) -> Result<boo
     sql::run(conn, &text, params)?;
     let text = "UPDATE backends SET used_bytes = used_bytes + ?2, used_objects = used_objects + 1 WHERE id = ?1";
     sql::run(conn, text, (id.backend, Size(found.bytes)))?;
+    if found.owned {
+        meta::disarm(conn)?;
+    }
     changes::copy(conn, id.content, id.backend, &id.key)?;
     Ok(true)
 }
