@@ -133,7 +133,7 @@ fn the_tables_load_and_mean_the_same() {
     };
     let cluster = Cluster::start(programs);
     load(&cluster);
-    cluster.check("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'public'", "18");
+    cluster.check("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'public'", "20");
     cluster.check("INSERT INTO meta VALUES ('epoch', '4')", "");
     cluster.check("INSERT INTO policies (name, spec) VALUES ('default', '{}') RETURNING id", "1");
     let content = r"INSERT INTO contents (cid, size, kind, profile, created_at) VALUES ('\x0155', 3, 0, 1, 0) ON CONFLICT (cid) DO NOTHING RETURNING id";
