@@ -190,7 +190,21 @@ async fn a_store_of_blocks_that_stands_still_is_left_with_all_that_was_asked() {
 }
 
 #[tokio::test]
-async fn nobody_is_asked_who_is_shut_and_the_cheap_one_before_the_dear_one() {
+async fn nobody_is_asked_who_has_failed_lately() {
+    let (room, one, two, bytes) = two(1000).await;
+    two.rule(Verb::Get, Fault::fail(ErrorKind::Unavailable), None);
+    let verified: Vec<_> = room.manager.verify(None).try_collect().await.unwrap();
+    assert!(verified.iter().any(|it| it.backend == "two" && it.error.is_some()), "{verified:?}");
+    two.heal();
+    one.rule(Verb::Get, Fault::Delay(millis(700)), None);
+    let (asked, begun) = (two.calls(Verb::Get), Instant::now());
+    let (read, report) = room.read("x").await.unwrap();
+    assert!(read == bytes && millis(700) <= begun.elapsed() && begun.elapsed() < millis(800), "{:?}", begun.elapsed());
+    assert_eq!((report.hedges(), two.calls(Verb::Get)), (Hedged::default(), asked), "it is waited for");
+}
+
+#[tokio::test]
+async fn the_cheap_one_is_asked_before_the_dear_one() {
     let room = Room::new();
     let silent = room.faulty("a_silent").await;
     let price = |of: f64| Routing { retrieval_cost_per_gb: Some(of), ..Routing::default() };
