@@ -101,7 +101,7 @@ impl Deletes {
                 run.tell(&FileEvent::new(&entry, Action::Kept));
                 return Ok(());
             }
-            match one(run, target, &entry, locks).await {
+            match Box::pin(one(run, target, &entry, locks)).await {
                 Ok(event) => run.tell(&event),
                 Err(err) => run.failed(&entry, &err),
             }

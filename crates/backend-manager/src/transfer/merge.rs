@@ -9,7 +9,7 @@ use super::entry::{Entry, shown};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Pair {
     Source(Entry),
-    Both(Entry, Entry),
+    Both(Box<(Entry, Entry)>),
     Target(Entry),
     /// A path that one side has twice: only the first was taken.
     Twice(Entry),
@@ -84,7 +84,7 @@ impl Heads {
             std::cmp::Ordering::Less => self.source.next.take().map(Pair::Source),
             std::cmp::Ordering::Greater => self.target.next.take().map(Pair::Target),
             std::cmp::Ordering::Equal => {
-                self.source.next.take().zip(self.target.next.take()).map(|(one, two)| Pair::Both(one, two))
+                self.source.next.take().zip(self.target.next.take()).map(|both| Pair::Both(Box::new(both)))
             }
         })
     }
@@ -105,7 +105,7 @@ mod tests {
         let words = found.unwrap().into_iter().map(|it| match it {
             Pair::Source(it) => format!("+{}", it.shown()),
             Pair::Target(it) => format!("-{}", it.shown()),
-            Pair::Both(it, _) => format!("={}", it.shown()),
+            Pair::Both(both) => format!("={}", both.0.shown()),
             Pair::Twice(it) => format!("!{}", it.shown()),
         });
         assert_eq!(words.collect::<Vec<_>>().join(" "), wanted);

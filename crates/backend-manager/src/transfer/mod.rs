@@ -133,15 +133,15 @@ impl Manager {
             let text = format!("{} is a file: a folder is not made equal to it", opts.from);
             return Err(Error::new(ErrorKind::InvalidInput, text));
         }
-        let target = Target::open(self, opts).await?;
+        let target = Box::pin(Target::open(self, opts)).await?;
         if opts.mode == Mode::Act {
             self.release_dead().await?;
         }
-        let (here, there) = futures::try_join!(source.list(), target.list(self, opts.mode))?;
+        let (here, there) = Box::pin(async { futures::try_join!(source.list(), target.list(self, opts.mode)) }).await?;
         let run = Run::new(self, opts, source);
         let mut deletes = Deletes::new(self);
-        run.carry(&target, merge::pairs(here, there), &mut deletes).await?;
-        let braked = deletes.carry_out(&run, &target).await?;
+        Box::pin(run.carry(&target, merge::pairs(here, there), &mut deletes)).await?;
+        let braked = Box::pin(deletes.carry_out(&run, &target)).await?;
         Ok(Transferred { braked, ..run.sums() })
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn group(run: &Run<'_>, root: Option<&Root>, jobs: Vec<Job>) {
     let each = jobs.into_iter().map(|job| {
         let sent = shown.sent.clone();
         async move {
-            match one(run, root, &job, &sent).await {
+            match Box::pin(one(run, root, &job, &sent)).await {
                 Ok(event) => run.tell(&event),
                 Err(err) => run.failed(&job.source, &err),
             }

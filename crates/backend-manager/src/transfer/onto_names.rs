@@ -29,7 +29,7 @@ pub(super) async fn group(run: &Run<'_>, prefix: &str, jobs: Vec<Job>) -> Result
     let taken = run.source.contents(&sources, &[], &backend_core::Progress::new()).await?;
     let each = jobs.iter().zip(taken).map(|(job, taken)| async move {
         let done = match taken {
-            Ok(taken) => one(run, prefix, job, taken).await,
+            Ok(taken) => Box::pin(one(run, prefix, job, taken)).await,
             Err(err) => Err(err),
         };
         match done {

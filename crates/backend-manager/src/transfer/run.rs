@@ -165,7 +165,8 @@ impl<'a> Run<'a> {
                 self.saw(1, 0);
                 (source, None)
             }
-            Pair::Both(source, target) => {
+            Pair::Both(both) => {
+                let (source, target) = *both;
                 self.saw(1, 1);
                 (source, Some(target))
             }

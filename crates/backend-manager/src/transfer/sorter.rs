@@ -14,10 +14,11 @@ use super::entry::{Entry, path_of};
 use crate::trouble;
 
 /// Encoded entries in memory, bytes, before a run is written.
-const BUFFER: usize = 4 << 20;
-/// Bytes of all runs together that are read ahead.
-const AHEAD: usize = 8 << 20;
-/// The most runs of one listing: 16 GiB of names that come in no order.
+const BUFFER: usize = 2 << 20;
+/// Bytes that are read ahead: of all runs together, and the least and the most of one.
+const AHEAD: usize = 4 << 20;
+const AHEAD_OF_ONE: (usize, usize) = (4 << 10, 256 << 10);
+/// The most runs of one listing: 8 GiB of names that come in no order.
 const RUNS: usize = 4096;
 
 /// Takes entries in any order.
@@ -74,7 +75,7 @@ impl Sorter {
             });
         }
         self.write()?;
-        let ahead = (AHEAD / self.runs.len()).max(4096);
+        let ahead = (AHEAD / self.runs.len()).clamp(AHEAD_OF_ONE.0, AHEAD_OF_ONE.1);
         let runs = self.runs.iter().map(|(at, end)| Run { at: *at, end: *end, bytes: Vec::new(), from: 0, ahead });
         let file = self.file.map(Arc::new);
         let memory = Vec::new().into_iter();

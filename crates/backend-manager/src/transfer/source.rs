@@ -31,15 +31,15 @@ const AT_A_TIME: usize = 8;
 #[derive(Debug)]
 pub(super) struct Source {
     manager: Manager,
-    from: From,
+    from: Origin,
 }
 
 #[derive(Debug)]
-enum From {
+enum Origin {
     Folder(PathBuf),
     /// One file of a folder.
     File(PathBuf),
-    Backend(Member, String),
+    Backend(Box<Member>, String),
     Names(String),
 }
 
@@ -60,8 +60,8 @@ impl Source {
             Location::Folder(path) => {
                 let meta = std::fs::metadata(path).map_err(|err| trouble::file("find", path, err))?;
                 match (meta.is_dir(), meta.is_file()) {
-                    (true, _) => From::Folder(path.clone()),
-                    (_, true) => From::File(path.clone()),
+                    (true, _) => Origin::Folder(path.clone()),
+                    (_, true) => Origin::File(path.clone()),
                     _ => {
                         let text = format!("{} is neither file nor folder", trouble::shown(path));
                         return Err(Error::new(ErrorKind::InvalidInput, text));
@@ -72,27 +72,27 @@ impl Source {
                 let member = manager.fleet().member(name).await?;
                 let offers = member.backend.info().offers;
                 match (member.addressing(), offers.list, offers.get) {
-                    (Addressing::Key, true, true) => From::Backend(member, prefix.clone()),
+                    (Addressing::Key, true, true) => Origin::Backend(Box::new(member), prefix.clone()),
                     (Addressing::Key, false, _) => return Err(Error::unsupported("list", name)),
                     (Addressing::Key, ..) => return Err(Error::unsupported("get", name)),
                     _ => return Err(Error::unsupported("a key of the user's choice", name)),
                 }
             }
-            Location::Names { prefix } => From::Names(prefix.clone()),
+            Location::Names { prefix } => Origin::Names(prefix.clone()),
         };
         Ok(Self { manager: manager.clone(), from })
     }
 
     pub(super) fn is_single(&self) -> bool {
-        matches!(self.from, From::File(_))
+        matches!(self.from, Origin::File(_))
     }
 
     pub(super) async fn list(&self) -> Result<BoxStream<'static, Result<Entry>>> {
         match &self.from {
-            From::Folder(path) => Ok(walk::walk(path.clone(), Leftovers::Leave)),
-            From::File(path) => Ok(stream::iter([listing::single(path)]).boxed()),
-            From::Backend(member, prefix) => listing::on_backend(&self.manager, member, prefix, Role::Source).await,
-            From::Names(prefix) => listing::of_names(&self.manager, prefix, Role::Source).await,
+            Origin::Folder(path) => Ok(walk::walk(path.clone(), Leftovers::Leave)),
+            Origin::File(path) => Ok(stream::iter([listing::single(path)]).boxed()),
+            Origin::Backend(member, prefix) => listing::on_backend(&self.manager, member, prefix, Role::Source).await,
+            Origin::Names(prefix) => listing::of_names(&self.manager, prefix, Role::Source).await,
         }
     }
 
@@ -102,7 +102,7 @@ impl Source {
     /// As [`Member::recognise_now`].
     pub(super) async fn recognise(&self) -> Result<()> {
         match &self.from {
-            From::Backend(member, _) => member.recognise_now(self.manager.catalog()).await,
+            Origin::Backend(member, _) => member.recognise_now(self.manager.catalog()).await,
             _ => Ok(()),
         }
     }
@@ -113,15 +113,15 @@ impl Source {
     /// What looking answers.
     pub(super) async fn is_gone(&self, path: &[u8]) -> Result<bool> {
         match &self.from {
-            From::Folder(folder) => {
+            Origin::Folder(folder) => {
                 use std::os::unix::ffi::OsStrExt;
                 let path = folder.join(std::ffi::OsStr::from_bytes(path));
                 let is_there = std::fs::symlink_metadata(folder).is_ok_and(|it| it.is_dir());
                 // A file on the way is as good as nothing there.
                 Ok(is_there && std::fs::symlink_metadata(path).is_err())
             }
-            From::File(_) => Ok(false),
-            From::Backend(member, prefix) => {
+            Origin::File(_) => Ok(false),
+            Origin::Backend(member, prefix) => {
                 // What is no key can lie under none.
                 let Ok(key) = key(prefix, path) else { return Ok(true) };
                 match member.backend.stat(&Locator::new(key), &StatOptions::default()).await {
@@ -130,7 +130,7 @@ impl Source {
                     Err(err) => Err(err),
                 }
             }
-            From::Names(prefix) => {
+            Origin::Names(prefix) => {
                 let Ok(path) = std::str::from_utf8(path) else { return Ok(true) };
                 Ok(self.manager.named(&format!("{prefix}{path}")).await?.is_none())
             }
@@ -145,8 +145,8 @@ impl Source {
         progress: &Progress,
     ) -> Result<Vec<Result<Taken>>> {
         match &self.from {
-            From::Folder(folder) => self.files(folder, entries, needs, progress).await,
-            From::File(path) => {
+            Origin::Folder(folder) => self.files(folder, entries, needs, progress).await,
+            Origin::File(path) => {
                 let folder = crate::manager::beside(path);
                 self.files(&folder, entries, needs, progress).await
             }
@@ -163,9 +163,9 @@ impl Source {
                 let stored = self.manager.holding(&known.cid).await?;
                 (self.manager.content_of(&stored, needs).await?, profile_of(known))
             }
-            (None, From::Backend(member, prefix)) => {
-                let object = unnamed::Object::new(member.clone(), key(prefix, &entry.path)?, entry);
-                (unnamed::name(&self.manager, object, needs, progress).await?, UNIXFS_V1_2025)
+            (None, Origin::Backend(member, prefix)) => {
+                let object = unnamed::Object::new(Member::clone(member), key(prefix, &entry.path)?, entry);
+                (Box::pin(unnamed::name(&self.manager, object, needs, progress)).await?, UNIXFS_V1_2025)
             }
             _ => return Err(Error::new(ErrorKind::Internal, "content without a name")),
         };
@@ -206,12 +206,12 @@ impl Source {
 
     /// Whether its bytes are files of this machine.
     pub(super) fn is_local(&self) -> bool {
-        matches!(self.from, From::Folder(_) | From::File(_))
+        matches!(self.from, Origin::Folder(_) | Origin::File(_))
     }
 
     /// Whether its bytes have to be fetched.
     pub(super) fn is_remote(&self) -> bool {
-        matches!(self.from, From::Backend(..))
+        matches!(self.from, Origin::Backend(..))
     }
 
     /// A digest of an object that no row names, if its service tells one that can be computed here.
@@ -219,7 +219,7 @@ impl Source {
     /// # Errors
     /// What the service answers.
     pub(super) async fn digest(&self, entry: &Entry) -> Result<Option<Digest>> {
-        let From::Backend(member, prefix) = &self.from else { return Ok(None) };
+        let Origin::Backend(member, prefix) = &self.from else { return Ok(None) };
         if !member.backend.info().offers.stat {
             return Ok(None);
         }
@@ -240,10 +240,10 @@ impl Source {
         use std::os::unix::ffi::OsStrExt;
         let (path, modified) = (entry.shown(), entry.modified);
         match (&entry.known, &self.from) {
-            (None, From::Folder(folder)) => {
+            (None, Origin::Folder(folder)) => {
                 copy(folder.join(std::ffi::OsStr::from_bytes(&entry.path)), file, sent.clone()).await
             }
-            (None, From::File(path)) => copy(path.clone(), file, sent.clone()).await,
+            (None, Origin::File(path)) => copy(path.clone(), file, sent.clone()).await,
             (Some(known), _) => {
                 let target = self.manager.look_at(&known.cid).await?;
                 let (stored, size) = self.manager.file(&target).await?;
@@ -251,8 +251,8 @@ impl Source {
                 let body = self.manager.body(&stored, size, 0..size, report);
                 Ok((fill(body, Some(size), file, (&path, sent)).await?, modified))
             }
-            (None, From::Backend(member, prefix)) => {
-                let object = unnamed::Object::new(member.clone(), key(prefix, &entry.path)?, entry);
+            (None, Origin::Backend(member, prefix)) => {
+                let object = unnamed::Object::new(Member::clone(member), key(prefix, &entry.path)?, entry);
                 let fetched = object.fetch().await?;
                 let size = fetched.meta.size.or(entry.size);
                 let seen = unnamed::Seen::of(&fetched.meta);
@@ -261,7 +261,7 @@ impl Source {
                 object.unchanged(&seen).await?;
                 Ok((file, modified))
             }
-            (None, From::Names(_)) => Err(Error::new(ErrorKind::Internal, "content without a name")),
+            (None, Origin::Names(_)) => Err(Error::new(ErrorKind::Internal, "content without a name")),
         }
     }
 }

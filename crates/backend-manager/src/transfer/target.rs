@@ -90,11 +90,11 @@ impl Target {
     pub(super) async fn take(&self, run: &Run<'_>, jobs: Vec<Job>) -> Result<()> {
         match self {
             Self::Folder { root, .. } => {
-                onto_folder::group(run, root.as_ref(), jobs).await;
+                Box::pin(onto_folder::group(run, root.as_ref(), jobs)).await;
                 Ok(())
             }
-            Self::Backend(shelf) => onto_backend::group(run, shelf, jobs).await,
-            Self::Names { prefix } => onto_names::group(run, prefix, jobs).await,
+            Self::Backend(shelf) => Box::pin(onto_backend::group(run, shelf, jobs)).await,
+            Self::Names { prefix } => Box::pin(onto_names::group(run, prefix, jobs)).await,
         }
     }
 }

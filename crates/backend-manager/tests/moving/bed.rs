@@ -132,9 +132,11 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
+type Act = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
 /// A clock by which a faulty store's delay is an act: the n-th delay runs what it was given.
 pub(crate) struct Acts {
-    left: Mutex<(u32, Option<Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>>)>,
+    left: Mutex<(u32, Option<Act>)>,
 }
 
 impl Acts {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use backend_core::Backend;
+use backend_manager::catalog::invariants;
 use backend_manager::transfer::{Location, Transfer};
 use backend_testkit::{Fault, Faulty, Verb};
 use futures::FutureExt;
@@ -28,9 +29,20 @@ async fn a_file_that_changes_between_its_naming_and_its_sending() {
     assert_eq!(told.files["b"], ("failed", Some("source_changed")), "{:?}", told.files);
     assert_eq!((told.sums.copied, told.sums.failed), (2, 1));
     assert!(!objects(&inner).await.contains_key("p/b"), "nothing of it is there");
+    let tokens = |conn: &rusqlite::Connection| {
+        Ok(conn.query_row("SELECT COUNT(*) FROM transfers", [], |row| row.get::<_, i64>(0)).unwrap())
+    };
+    assert_eq!(room.manager.catalog().read(tokens).await.unwrap(), 1, "its upload was begun");
     let again = room.with("src", "m:p", |it| Transfer { from: at, ..it }).await.unwrap();
     assert_eq!((again.sums.copied, again.sums.unchanged), (1, 2));
     assert!(objects(&inner).await["p/b"] == vec![9u8; 3 * MIB]);
+    // Of what was begun under the old name nothing is left: no row, no token of parts that would be billed.
+    let left = room.manager.catalog().read(|conn| {
+        let count = |text: &str| conn.query_row(text, [], |row| row.get::<_, i64>(0)).unwrap();
+        let rows = count("SELECT COUNT(*) FROM replicas WHERE key = 'p/b'");
+        Ok((rows, count("SELECT COUNT(*) FROM transfers"), invariants::violations(conn)?))
+    });
+    assert_eq!(left.await.unwrap(), (1, 0, Vec::new()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
