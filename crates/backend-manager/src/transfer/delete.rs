@@ -155,7 +155,7 @@ async fn one(run: &Run<'_>, target: &Target, entry: &Entry, locks: &[Mutex<()>])
         Target::Backend(shelf) => match ours {
             Some(id) => {
                 let _turn = locks[id.content.get().unsigned_abs() as usize % locks.len()].lock().await;
-                remove(run.manager, shelf, id).await
+                remove(run.manager, shelf, id, run.opts.delete).await
             }
             None => foreign(shelf, entry).await.map(|()| None),
         },
@@ -201,13 +201,13 @@ async fn ours(manager: &Manager, shelf: &Shelf, entry: &Entry) -> Result<Option<
 }
 
 /// A copy of ours goes. Answers why it stays: it is the last one of content that somebody else wants kept.
-async fn remove(manager: &Manager, shelf: &Shelf, id: ReplicaId) -> Result<Option<&'static str>> {
+async fn remove(manager: &Manager, shelf: &Shelf, id: ReplicaId, delete: Delete) -> Result<Option<&'static str>> {
     let owner = onto_backend::owner(&shelf.member);
     let (wanted, by) = (id.clone(), owner.clone());
-    let seen = manager.catalog().write(move |conn| look(conn, &wanted, &by)).await?;
-    let Some(Look { row, content, is_last }) = seen else { return Ok(Some("its row is gone")) };
-    if is_last {
-        return Ok(Some("it is the last copy of content that is wanted kept"));
+    let seen = manager.catalog().write(move |conn| look(conn, &wanted, &by, delete)).await?;
+    let Some(Look { row, content, stays }) = seen else { return Ok(Some("its row is gone")) };
+    if stays.is_some() {
+        return Ok(stays);
     }
     let removal = manager.remove_under(&content, row, Permit { license: License::Person, wishes: None }).await?;
     let forget = move |conn: &Connection| {
@@ -228,19 +228,25 @@ async fn remove(manager: &Manager, shelf: &Shelf, id: ReplicaId) -> Result<Optio
 struct Look {
     row: ReplicaRow,
     content: contents::ContentRow,
-    is_last: bool,
+    /// Why it is not to be removed.
+    stays: Option<&'static str>,
 }
 
 /// The wish that it be kept there ends before the copy does: what is left when this process dies is a copy that nobody wants, and no wish without one.
-fn look(conn: &Connection, id: &ReplicaId, owner: &str) -> Result<Option<Look>> {
+fn look(conn: &Connection, id: &ReplicaId, owner: &str, delete: Delete) -> Result<Option<Look>> {
     let (Some(row), Some(content)) = (replicas::find(conn, id)?, contents::get(conn, id.content)?) else {
         return Ok(None);
     };
+    if !row.owned && matches!(delete, Delete::Ours(_)) {
+        let stays = Some("it was there before this program knew of it");
+        return Ok(Some(Look { row, content, stays }));
+    }
     onto_backend::release(conn, id, owner)?;
     let others = replicas::of(conn, id.content)?;
     let is_last = pins::wanted(conn, id.content, now())?
         && !others.iter().any(|it| it.replica != *id && it.state == ReplicaState::Present);
-    Ok(Some(Look { row, content, is_last }))
+    let stays = is_last.then_some("it is the last copy of content that is wanted kept");
+    Ok(Some(Look { row, content, stays }))
 }
 
 /// A name goes, and with the last one of its content the user's wish to keep it; the copies go with the next plan.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use backend_core::Backend;
-use backend_manager::transfer::{Compare, Transfer};
+use backend_manager::transfer::{Compare, Delete, MaxDelete, Transfer};
 use backend_testkit::{Faulty, TestClock, Verb};
 
 use crate::bed::{files, memory, objects, put, room};
@@ -57,6 +57,12 @@ async fn what_lies_there_already_is_looked_at_and_entered() {
     // It was there before us: nothing but a person's word takes it away.
     let same = ipld::address::sha256(ipld::address::RAW, b"same");
     assert!(!room.manager.stat(&same).await.unwrap().replicas[0].owned);
+    std::fs::remove_file(room.path("src/same")).unwrap();
+    let mirror = |delete| move |it: Transfer| Transfer { delete, ..it };
+    let told = room.with("src", "m:p", mirror(Delete::Ours(MaxDelete::Careful))).await.unwrap();
+    assert_eq!(told.files["same"], ("kept", Some("precondition")));
+    let told = room.with("src", "m:p", mirror(Delete::Everything(MaxDelete::Careful))).await.unwrap();
+    assert_eq!((told.files["same"].0, objects(&store).await.len()), ("deleted", 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
