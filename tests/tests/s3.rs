@@ -183,3 +183,48 @@ fn two_stores_fail_in_one_read_and_it_is_right() {
     met.dedup();
     assert_eq!(met, ["disk", "s3"], "{said}");
 }
+
+/// The keys that the server has taken as a whole.
+fn put(requests: &[Request]) -> BTreeSet<String> {
+    let done = requests.iter().filter(|it| it.operation == Operation::PutObject && it.status == Some(200));
+    done.map(|it| it.key.clone()).filter(|key| key.starts_with("p/")).collect()
+}
+
+#[test]
+fn a_sync_that_was_killed_sends_nothing_twice_and_then_nothing() {
+    let (bed, it) = (bed(), Journey::new());
+    bed.known_to(&it);
+    let src = it.path("src");
+    std::fs::create_dir(&src).unwrap();
+    std::fs::write(src.join("big"), noise(31, 22 * MIB)).unwrap();
+    (0..40).for_each(|n| std::fs::write(src.join(format!("small{n}")), noise(n, 1000)).unwrap());
+    let words = ["sync", "src", "s3:p", "--delete"];
+    let large = ["sync", "src", "s3:p", "--min-size", "1MiB"];
+    it.killed_at("sync-sent", ["sync", "src", "s3:p", "--max-size", "1MiB"]);
+    it.killed_at("after-checkpoint:2", large);
+    let (parts, whole) = (kept(&bed.server.requests(), "p/big"), put(&bed.server.requests()));
+    assert_eq!((bed.server.uploads(), parts.is_empty(), whole.len()), (1, false, 40));
+    bed.server.forget();
+    it.ok(words);
+    let requests = bed.server.requests();
+    assert!(parts.is_disjoint(&kept(&requests, "p/big")) && whole.is_disjoint(&put(&requests)), "{parts:?} {whole:?}");
+    assert_eq!((bed.server.count(Operation::CreateMultipartUpload), bed.server.uploads()), (0, 0));
+    assert!(bed.server.object("p/big").unwrap() == noise(31, 22 * MIB));
+    bed.server.forget();
+    it.ok(words);
+    let asked: Vec<_> =
+        bed.server.requests().iter().filter(|it| it.key.starts_with("p/")).map(|it| it.operation).collect();
+    assert!(asked.is_empty(), "nothing of what is there is touched: {asked:?}");
+    // Killed again, and then the source is another: what was begun for the old one is given up, so that nobody pays for its parts.
+    std::fs::write(src.join("big"), noise(32, 21 * MIB)).unwrap();
+    it.killed_at("after-checkpoint:2", large);
+    assert_eq!(bed.server.uploads(), 1);
+    std::fs::write(src.join("big"), noise(33, 20 * MIB)).unwrap();
+    std::fs::remove_file(src.join("small7")).unwrap();
+    it.ok(words);
+    assert_eq!(bed.server.uploads(), 0);
+    assert!(bed.server.object("p/big").unwrap() == noise(33, 20 * MIB));
+    let keys: BTreeSet<String> = bed.server.keys().into_iter().filter(|key| key.starts_with("p/")).collect();
+    let wanted = Journey::files(&src).into_keys().map(|path| format!("p/{}", path.display())).collect();
+    assert_eq!(keys, wanted);
+}
