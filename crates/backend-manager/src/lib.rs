@@ -49,7 +49,7 @@ mod views;
 pub use add::{AddRequest, Existing, Input, Name, Place, name};
 pub use adopt::{Adopt, AdoptUnder, Adopted, AdoptedState, AdoptedStore, AdoptedUnder, Troubles};
 pub use backend_layers::{Lately, SystemClock};
-pub use backup::{BackedUp, Backup, BackupView, Checked, Into, Restore, Restored, Retention};
+pub use backup::{BackedUp, Backup, BackupView, Checked, Restore, RestoreInto, Restored, Retention};
 pub use cache::CacheView;
 pub use car::{Archive, ExportedCar};
 pub use desired::{Explained, ExplainedPlace, Finding, PinView, PinWish, PolicyView};

@@ -32,7 +32,7 @@ pub(crate) fn house() -> Journey {
     }
     write("tree/z", 7, 10);
     it.ok(["add", "small", "large", "empty", "gone", "tree", "--label", "kind=test"]);
-    it.ok(["add", "large", "--name", "keyed", "--key", "docs/large.bin", "--to", "a"]);
+    it.ok(["add", "large", "--name", "keyed", "--key", "docs/large.bin", "--to", "b"]);
     write("small", 8, 4001);
     it.ok(["add", "small"]);
     it.ok(["pin", "add", "large", "--policy", "archive", "--for", "3650d"]);

@@ -31,10 +31,13 @@ pub struct Retention {
     pub monthly: Option<u32>,
 }
 
+/// In which period a moment is.
+type Period = fn(i64) -> i64;
+
 impl Retention {
     /// Which of these moments (milliseconds since 1970 UTC, in any order) stay.
     pub fn kept(&self, moments: &[i64]) -> BTreeSet<i64> {
-        let rules: [(Option<u32>, fn(i64) -> i64); 4] = [
+        let rules: [(Option<u32>, Period); 4] = [
             (self.last, |at| at),
             (self.daily, day),
             (self.weekly, |at| (day(at) + 3).div_euclid(7)),

@@ -32,7 +32,7 @@ use crate::state::{Line, Told, What, lines};
 
 pub use index::BackupView;
 pub use keep::Retention;
-pub use restore::{Checked, Into, Restore, Restored};
+pub use restore::{Checked, Restore, RestoreInto, Restored};
 
 pub(crate) use index::Index;
 
@@ -43,6 +43,9 @@ const PAGE: usize = 200;
 const AT_A_TIME: usize = 8;
 /// So many contents that cannot be copied end a backup: the store is down, and not its contents.
 const GIVE_UP: u64 = 100;
+
+/// The bytes that were sent of a content; nothing when it was there.
+type Sent = Result<Option<u64>>;
 
 /// What to back up, and where.
 #[derive(Debug, Clone)]
@@ -208,12 +211,7 @@ impl Manager {
     }
 
     /// The bytes that were sent; nothing when it was there.
-    async fn send_part(
-        &self,
-        member: &Member,
-        number: ContentNumber,
-        acts: bool,
-    ) -> Result<Option<(Done, Result<Option<u64>>)>> {
+    async fn send_part(&self, member: &Member, number: ContentNumber, acts: bool) -> Result<Option<(Done, Sent)>> {
         let backend = member.number;
         let found = self.catalog().read(move |conn| there(conn, number, backend)).await?;
         let Some((row, is_there)) = found else { return Ok(None) };
@@ -243,7 +241,7 @@ impl Manager {
         let to = self.catalog().read(|conn| Ok(changes::span(conn)?.map_or(0, |it| it.1))).await?;
         let segment = Segment { to, from: 0, weight: 0 };
         let told = Told::Backup { id: id.to_owned(), configs: self.configs()? };
-        let what = What { catalog: catalog.to_owned(), backend: member.number, segment, told };
+        let what = What { catalog: catalog.to_owned(), segment, told };
         let (body, lines) = lines(self.catalog().clone(), what);
         let content = spooled(body, self.spool_folder(), member.backend.info().needs.clone()).await?;
         tracing::debug!(lines = lines.load(Ordering::Relaxed), "a manifest was made");

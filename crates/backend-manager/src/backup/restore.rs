@@ -35,12 +35,12 @@ pub struct Restore {
     /// On which store; `None`: on all that there are.
     pub from: Option<String>,
     /// Where to.
-    pub into: Into,
+    pub into: RestoreInto,
 }
 
 /// Where a backup is restored to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Into {
+pub enum RestoreInto {
     /// Names, pins and policies come back; what is wished here already stays.
     Catalog,
     /// Every name is a file or folder under this one, which must be new or empty.
@@ -180,7 +180,7 @@ impl Manager {
     /// # Errors
     /// As [`Manager::check_backup`]; `AlreadyExists` for a folder that is not empty.
     pub async fn restore(&self, opts: &Restore) -> Result<Restored> {
-        if let Into::Folder(folder) = &opts.into {
+        if let RestoreInto::Folder(folder) = &opts.into {
             refuse_full(folder)?;
         }
         let (member, backup) = self.find_backup(&opts.id, opts.from.as_deref()).await?;
@@ -196,12 +196,12 @@ impl Manager {
         self.adopt_missing(&member, &mut merged).await?;
         fault::point("after-restored-contents");
         match &opts.into {
-            Into::Catalog => {
+            RestoreInto::Catalog => {
                 merged = self.configured(merged, None, &mut restored).await?;
                 restored.state.catalog.clone_from(&restored.backup.catalog);
                 Box::pin(self.enter_lines(merged, &[], Mode::Act, &mut restored.state)).await?;
             }
-            Into::Folder(folder) => {
+            RestoreInto::Folder(folder) => {
                 std::fs::create_dir_all(folder).map_err(|err| trouble::file("make", folder, err))?;
                 merged = self.configured(merged, Some(folder), &mut restored).await?;
                 self.write_names(merged, folder, &mut restored).await?;

@@ -21,9 +21,12 @@ const SEGMENT_MAX: u64 = 4 << 30;
 /// Of a segment that is only asked whose it is.
 const HEAD_MAX: u64 = 1 << 20;
 
+/// Who has a segment.
+type Holders = Vec<(Member, Lying)>;
+
 /// All segments that lie on some stores, by catalog.
 #[derive(Debug, Default)]
-pub(crate) struct Segments(BTreeMap<String, BTreeMap<(i64, i64), Vec<(Member, Lying)>>>);
+pub(crate) struct Segments(BTreeMap<String, BTreeMap<(i64, i64), Holders>>);
 
 /// What is to be read of one catalog.
 #[derive(Debug, Default)]
@@ -33,7 +36,7 @@ pub(crate) struct Chain {
     /// Up to which change.
     pub(crate) to: i64,
     /// In order, each with the stores that have it.
-    links: Vec<Vec<(Member, Lying)>>,
+    links: Vec<Holders>,
     /// What is missing between them.
     pub(crate) gaps: Vec<String>,
 }

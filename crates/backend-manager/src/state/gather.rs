@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use backend_core::Result;
+use backend_core::{Addressing, Result};
 use bytes::Bytes;
 use futures::stream;
 use ipld::{Cid, address};
@@ -14,24 +14,24 @@ use sha2::{Digest as _, Sha256};
 use super::line::{Head, Line, Tail, kind_word, written};
 use super::{Bodies, ContentLine, bodies};
 use crate::backup::is_wished;
+use crate::catalog::backends::{self, BackendRow};
 use crate::catalog::changes::{self, Change, Kind};
 use crate::catalog::contents::{self, ContentRow};
 use crate::catalog::names::{self, NameRow};
 use crate::catalog::pins::{self, PinRow};
 use crate::catalog::replicas::{self, ReplicaId, ReplicaState, Sidecar};
 use crate::catalog::state::{self, Segment};
-use crate::catalog::{BackendNumber, Catalog, ContentNumber, PAGE_MAX, backends, policies};
+use crate::catalog::{Catalog, ContentNumber, PAGE_MAX, policies};
 
 /// Rows of one page: with labels of 64 KiB each they are still in bounds.
 const PAGE: usize = 500;
 /// Pins of one content that are told: one an owner.
 const PINS: usize = PAGE_MAX;
 
-/// Which segment, for which store.
+/// Which segment. Every store is told the same.
 #[derive(Debug, Clone)]
 pub(crate) struct What {
     pub(crate) catalog: String,
-    pub(crate) backend: BackendNumber,
     pub(crate) segment: Segment,
     pub(crate) told: Told,
 }
@@ -53,7 +53,8 @@ enum At {
     Policies(String),
     Contents(Option<Cid>),
     Names(String, u32),
-    Copies(String, i64),
+    /// The backend, the key, the content.
+    Copies(String, String, i64),
     Changes(i64),
     Tail,
     Done,
@@ -113,7 +114,7 @@ fn page(conn: &Connection, at: &At, what: &What) -> Result<(Vec<String>, At)> {
         At::Contents(after) => contents_page(conn, what, after.as_ref())?,
         At::Names(name, _) if what.is_backup() => present_names(conn, name)?,
         At::Names(name, revision) => names_page(conn, name, *revision)?,
-        At::Copies(key, content) => copies_page(conn, what.backend, (key, *content))?,
+        At::Copies(backend, key, content) => copies_page(conn, backend, (key, *content))?,
         At::Changes(after) => changes_page(conn, what, *after)?,
         At::Tail | At::Done => (Vec::new(), At::Tail),
     };
@@ -206,17 +207,39 @@ fn present_names(conn: &Connection, after: &str) -> Result<(Vec<Line>, At)> {
 
 fn names_page(conn: &Connection, name: &str, revision: u32) -> Result<(Vec<Line>, At)> {
     let page = names::revisions(conn, (name, revision), PAGE)?;
-    let next =
-        page.last().map_or_else(|| At::Copies(String::new(), i64::MAX), |it| At::Names(it.name.clone(), it.revision));
+    let next = match page.last() {
+        Some(last) => At::Names(last.name.clone(), last.revision),
+        None => next_backend(conn, "")?,
+    };
     let lines = page.into_iter().filter_map(|row| name_line(conn, row).transpose());
     Ok((lines.collect::<Result<_>>()?, next))
 }
 
-fn copies_page(conn: &Connection, backend: BackendNumber, (key, content): (&str, i64)) -> Result<(Vec<Line>, At)> {
-    let page = replicas::page_of_backend(conn, backend, Some((key, ContentNumber::new(content))), PAGE)?;
-    let next = page.last().map_or(At::Tail, |it| At::Copies(it.replica.key.clone(), it.replica.content.get()));
+/// Copies under users' keys, backend by backend. A store of CIDs has none: what looks like one there is a file within a folder.
+fn copies_page(conn: &Connection, backend: &str, (key, content): (&str, i64)) -> Result<(Vec<Line>, At)> {
+    let is_of_keys = |row: &BackendRow| {
+        let kind = backend_core::find(&row.backend.kind);
+        row.backend.store_id.is_some() && kind.is_ok_and(|it| it.addressing != Addressing::Cid)
+    };
+    let page = match backends::find(conn, backend)?.filter(is_of_keys) {
+        Some(row) => {
+            let after = (key, ContentNumber::new(content));
+            replicas::page_of_backend(conn, row.number, Some(after), PAGE)?
+        }
+        None => Vec::new(),
+    };
+    let next = match page.last() {
+        Some(last) => At::Copies(backend.to_owned(), last.replica.key.clone(), last.replica.content.get()),
+        None => next_backend(conn, backend)?,
+    };
     let lines = page.into_iter().filter_map(|row| copy_line(conn, &row.replica).transpose());
     Ok((lines.collect::<Result<_>>()?, next))
+}
+
+/// Behind all rows that lie where their CID says.
+fn next_backend(conn: &Connection, after: &str) -> Result<At> {
+    let next = backends::page(conn, after, 1)?.pop();
+    Ok(next.map_or(At::Tail, |row| At::Copies(row.backend.name, String::new(), i64::MAX)))
 }
 
 /// A copy under a user's key as it is now; `None` where the content or the store has no name yet.
@@ -261,15 +284,14 @@ fn changes_page(conn: &Connection, what: &What, after: i64) -> Result<(Vec<Line>
                 all.insert((3, format!("{}\u{0}", it.what)), Line::Unname { name: it.what.clone() });
                 renamed(conn, &it.what, &mut all)?;
             }
-            Kind::Copy if it.backend == what.backend => {
+            Kind::Copy => {
                 let content = ContentNumber::new(it.number);
                 let id = ReplicaId { content, backend: it.backend, key: it.what.clone() };
                 if let Some(line) = copy_line(conn, &id)? {
                     told(conn, content, &mut all)?;
-                    all.insert((4, format!("{}\u{0}{}", it.what, it.number)), line);
+                    all.insert((4, format!("{}\u{0}{}\u{0}{}", it.backend.get(), it.what, it.number)), line);
                 }
             }
-            Kind::Copy => {}
         }
     }
     // What a key was taken away from comes before what it was given to.

@@ -54,38 +54,34 @@ impl Manager {
     /// # Errors
     /// What the catalog answers. What a store answers is told store by store: it hears of it the next time.
     pub async fn keep_state(&self, which: Keepers) -> Result<Vec<Untold>> {
-        let behind: Vec<BackendRow> = self.catalog().read(behind).await?;
+        let mut behind = Vec::new();
+        for row in self.catalog().read(behind_rows).await? {
+            // Switched off, or not configured any more: nobody expects it to know.
+            if let Ok(member) = self.fleet().member(&row.backend.name).await
+                && is_keeper(&member)
+            {
+                behind.push(member);
+            }
+        }
         if behind.is_empty() {
             return Ok(Vec::new());
         }
-        let met =
-            |row: &&BackendRow| self.fleet().members().iter().any(|it| it.name == row.backend.name && it.is_met());
-        let chosen: Vec<&BackendRow> = match which {
-            Keepers::Met if behind.iter().any(|row| met(&row)) => behind.iter().filter(met).collect(),
-            _ => behind.iter().collect(),
-        };
-        let each = chosen.into_iter().map(|row| {
-            let (manager, backend) = (self.clone(), row.backend.name.clone());
+        if which == Keepers::Met && behind.iter().any(Member::is_met) {
+            behind.retain(Member::is_met);
+        }
+        let each = behind.into_iter().map(|member| {
+            let manager = self.clone();
             async move {
-                let told = tokio::time::timeout(PATIENCE, manager.tell_by_name(&backend)).await;
+                let told = tokio::time::timeout(PATIENCE, manager.tell_state(&member)).await;
                 let late = || Error::new(ErrorKind::Timeout, "it did not take the state in time");
                 let error = told.unwrap_or_else(|_| Err(late())).err()?;
-                Some(Untold { backend, error })
+                Some(Untold { backend: member.name, error })
             }
             .boxed()
         });
         let untold = futures::future::join_all(each).await.into_iter().flatten().collect();
         self.catalog().write(state::prune).await?;
         Ok(untold)
-    }
-
-    async fn tell_by_name(&self, name: &str) -> Result<()> {
-        // Switched off, or not configured any more: nobody expects it to know.
-        let Ok(member) = self.fleet().member(name).await else { return Ok(()) };
-        match is_keeper(&member) {
-            true => self.tell_state(&member).await,
-            false => Ok(()),
-        }
     }
 
     async fn tell_state(&self, member: &Member) -> Result<()> {
@@ -97,7 +93,7 @@ impl Manager {
             .read(move |conn| Ok((state::due(conn, number)?, meta::get(conn, meta::CATALOG_ID)?.unwrap_or_default())))
             .await?;
         let Some(mut due) = due else { return Ok(()) };
-        let what = What { catalog: catalog.clone(), backend: number, segment: due.segment, told: Told::State };
+        let what = What { catalog: catalog.clone(), segment: due.segment, told: Told::State };
         let (body, weight) = lines(self.catalog().clone(), what);
         let content = spooled(body, self.spool_folder(), member.backend.info().needs.clone()).await?;
         if due.segment.from == 0 {
@@ -140,7 +136,7 @@ impl Manager {
 }
 
 /// Stores that have a name in the catalog and are behind, if anything was ever wished.
-fn behind(conn: &rusqlite::Connection) -> Result<Vec<BackendRow>> {
+fn behind_rows(conn: &rusqlite::Connection) -> Result<Vec<BackendRow>> {
     let (mut found, mut after) = (Vec::new(), String::new());
     let is_silent = changes::span(conn)?.is_none();
     loop {

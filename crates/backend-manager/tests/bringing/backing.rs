@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use backend_core::{ErrorKind, Key, Locator, RemoveOptions};
-use backend_manager::{BackedUp, Backup, Into, Listener, Mode, Restore, Retention};
+use backend_manager::{BackedUp, Backup, Listener, Mode, Restore, RestoreInto, Retention};
 
 use crate::bed::{Room, memory, noise, put, room};
 
@@ -31,7 +31,7 @@ async fn another_catalogs_backups_are_not_ours_to_drop() {
     assert_eq!(ids, [theirs.clone(), second.id.clone()]);
     // Whoever can see the store can read both.
     let third = room(&[("vault", vault)]).await;
-    let opts = Restore { id: theirs, from: Some("vault".to_owned()), into: Into::Catalog };
+    let opts = Restore { id: theirs, from: Some("vault".to_owned()), into: RestoreInto::Catalog };
     let restored = third.manager.restore(&opts).await.unwrap();
     assert_eq!((restored.state.names, restored.state.troubles.count), (1, 0), "{restored:?}");
     assert_eq!(third.read("y").await.unwrap(), noise(2, 2000));

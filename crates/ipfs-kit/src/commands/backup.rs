@@ -2,7 +2,9 @@
 
 use std::sync::PoisonError;
 
-use backend_manager::{BackedUp, Backup, BackupView, Checked, Into, Manager, Mode, Restore, Restored, Retention};
+use backend_manager::{
+    BackedUp, Backup, BackupView, Checked, Manager, Mode, Restore, RestoreInto, Restored, Retention,
+};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -109,8 +111,8 @@ async fn check(manager: &Manager, id: &str, from: Option<&str>, output: &Output)
 
 pub(super) async fn restore(manager: &Manager, args: args::Restore, output: &Output) -> Outcome {
     let into = match args.into {
-        Some(folder) => Into::Folder(folder),
-        None => Into::Catalog,
+        Some(folder) => RestoreInto::Folder(folder),
+        None => RestoreInto::Catalog,
     };
     let opts = Restore { id: args.id, from: args.from, into };
     let it = Box::pin(manager.restore(&opts)).await?;
@@ -120,7 +122,7 @@ pub(super) async fn restore(manager: &Manager, args: args::Restore, output: &Out
 }
 
 fn show(it: &Restored, opts: &Restore, output: &Output) -> Result<(), Failure> {
-    let is_catalog = opts.into == Into::Catalog;
+    let is_catalog = opts.into == RestoreInto::Catalog;
     if output.json {
         return output.json(&json!({
             "backup": view_json(&it.backup), "state": is_catalog.then(|| state_json(&it.state)), "written": it.written, "bytes": it.bytes,
