@@ -111,6 +111,31 @@ fn many_small_changes_are_few_segments_and_little_is_written_twice() {
 }
 
 #[test]
+fn an_older_copy_of_the_catalog_learns_what_it_has_missed() {
+    let it = Journey::new();
+    it.backend("a");
+    let add = |name: &str| {
+        std::fs::write(it.path(name), noise(u64::from(name.as_bytes()[0]), 900)).unwrap();
+        it.ok(["add", name]);
+    };
+    let names = || it.ok(["ls", "--json"]).json().iter().map(|it| it["name"].clone()).collect::<Vec<_>>();
+    add("x");
+    std::fs::copy(it.home().join("catalog.db"), it.path("older.db")).unwrap();
+    ["y", "z"].into_iter().for_each(add);
+    lose(&it);
+    std::fs::copy(it.path("older.db"), it.home().join("catalog.db")).unwrap();
+    assert_eq!(names(), ["x"]);
+    it.ok(["adopt", "a"]);
+    assert_eq!(names(), ["x", "y", "z"]);
+    it.ok(["reconcile", "--release", "unarmed"]);
+    it.ok(["rm", "y", "--yes"]);
+    add("w");
+    lose(&it);
+    it.ok(["adopt", "a"]);
+    assert_eq!(names(), ["w", "x", "z"], "what came after it was put back counts");
+}
+
+#[test]
 fn two_catalogs_on_one_store_never_mix() {
     let (one, two) = (Journey::new(), Journey::new());
     let store = one.backend("s");

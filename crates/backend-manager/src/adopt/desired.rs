@@ -56,9 +56,13 @@ impl Manager {
         let mut adopted = AdoptedState { catalog: chain.catalog.clone(), ..AdoptedState::default() };
         troubles.into_iter().for_each(|it| adopted.troubles.note(it));
         self.enter_lines(merged, members, opts.mode, &mut adopted).await?;
-        if opts.mode == Mode::Act && chain.catalog != own {
+        if opts.mode == Mode::Act {
             let (catalog, to) = (chain.catalog, chain.to);
-            self.catalog().write(move |conn| state::supersede(conn, &catalog, to)).await?;
+            let note = move |conn: &Connection| match catalog == own {
+                true => state::catch_up(conn, to),
+                false => state::supersede(conn, &catalog, to),
+            };
+            self.catalog().write(note).await?;
         }
         Ok(Some(adopted))
     }

@@ -307,11 +307,12 @@ fn pin_all(conn: &Connection, contents: &[ContentNumber], owner: &str, policy: P
     })
 }
 
-/// A content, and whether a copy is on the store, at whatever place.
+/// A content, and whether a copy is on the store where its CID says. One under a user's key may be written over, and is found by nobody without a catalog.
 fn there(conn: &Connection, content: ContentNumber, backend: BackendNumber) -> Result<Option<(ContentRow, bool)>> {
     let Some(row) = contents::get(conn, content)? else { return Ok(None) };
     let copies = replicas::of(conn, content)?;
-    let is_there = copies.iter().any(|it| it.replica.backend == backend && it.state == ReplicaState::Present);
+    let is_it = |it: &replicas::ReplicaRow| it.replica.backend == backend && it.replica.key.is_empty();
+    let is_there = copies.iter().any(|it| is_it(it) && it.state == ReplicaState::Present);
     Ok(Some((row, is_there)))
 }
 

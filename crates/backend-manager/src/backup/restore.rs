@@ -301,7 +301,7 @@ pub(super) async fn page(merged: Merged, after: &mut String) -> Result<(Merged, 
     Ok((merged, Some(lines)))
 }
 
-/// A content and its readable copy on a store.
+/// A content and its readable copy on a store, where its CID says.
 fn copy(
     conn: &Connection,
     content: ContentNumber,
@@ -309,6 +309,7 @@ fn copy(
 ) -> Result<Option<(contents::ContentRow, replicas::ReplicaRow)>> {
     let Some(content) = contents::get(conn, content)? else { return Ok(None) };
     let rows = replicas::of(conn, content.number)?;
-    let found = rows.into_iter().find(|row| row.replica.backend == backend && row.is_readable());
+    let is_it = |row: &replicas::ReplicaRow| row.replica.backend == backend && row.replica.key.is_empty();
+    let found = rows.into_iter().find(|row| is_it(row) && row.is_readable());
     Ok(found.map(|row| (content, row)))
 }

@@ -94,6 +94,16 @@ pub fn page(conn: &Connection, after: i64, limit: usize) -> Result<Vec<Change>> 
     sql::many(conn, text, (after, sql::limit(limit)), read)
 }
 
+/// Sees to it that the next change comes behind `seq`: stores know changes of this catalog that it does not, as after an older copy of it was put back.
+/// Whether there was need to.
+pub fn raise(conn: &Connection, seq: i64) -> Result<bool> {
+    if span(conn)?.is_some_and(|(_, last)| seq <= last) {
+        return Ok(false);
+    }
+    let text = "INSERT INTO changes (seq, kind, what) VALUES (?1, ?2, ?3)";
+    sql::run(conn, text, (seq, Code(Kind::Policy), super::policies::DEFAULT)).map(|_| true)
+}
+
 /// Forgets the changes up to `until`, at most `limit` of them; how many. The newest of all stays.
 pub fn prune(conn: &Connection, until: i64, limit: usize) -> Result<usize> {
     let text = "DELETE FROM changes WHERE seq IN (SELECT seq FROM changes WHERE seq <= ?1 AND seq < (SELECT MAX(seq) FROM changes)

@@ -122,6 +122,14 @@ pub fn contents(conn: &Connection, after: Option<&Cid>, limit: usize) -> Result<
     cids.iter().filter_map(|cid| contents::find(conn, &cid.0).transpose()).collect()
 }
 
+/// Stores know changes of this very catalog up to `to`. If it does not know them itself, it counts on behind them, and tells every store everything anew.
+pub fn catch_up(conn: &Connection, to: i64) -> Result<()> {
+    match changes::raise(conn, to)? {
+        false => Ok(()),
+        true => sql::run(conn, &format!("DELETE FROM meta WHERE '{BOOK}' <= name AND name < 'state;'"), []).map(drop),
+    }
+}
+
 /// Which catalogs this one has taken the place of, and up to which of their changes: JSON, `{"ID": N}`.
 pub fn supersedes(conn: &Connection) -> Result<std::collections::BTreeMap<String, i64>> {
     let text = meta::get(conn, SUPERSEDES)?;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use backend_core::{ErrorKind, Key, Locator, RemoveOptions};
-use backend_manager::{BackedUp, Backup, Listener, Mode, Restore, RestoreInto, Retention};
+use backend_manager::{AddRequest, BackedUp, Backup, Input, Listener, Mode, Place, Restore, RestoreInto, Retention};
+
+use futures::StreamExt;
 
 use crate::bed::{Room, memory, noise, put, room};
 
@@ -22,7 +24,12 @@ async fn another_catalogs_backups_are_not_ours_to_drop() {
     let vault = memory("key");
     let (one, two) = (room(&[("vault", vault.clone())]).await, room(&[("vault", vault.clone())]).await);
     one.add("x", &noise(1, 2000), &["vault"]).await;
-    two.add("y", &noise(2, 2000), &["vault"]).await;
+    // Under a key of the user's alone: nobody would find it there without this catalog.
+    let place = Place::Key(Key::new("theirs/y").unwrap());
+    let request =
+        AddRequest { place, to: vec!["vault".to_owned()], name: Some("y".to_owned()), ..AddRequest::default() };
+    let bytes = futures::stream::iter([Ok(noise(2, 2000).into())]).boxed();
+    two.manager.add(Input::Stream(bytes), &request).await.unwrap();
     let theirs = backup(&two, Retention::default()).await.id;
     let first = backup(&one, Retention::default()).await.id;
     let second = backup(&one, ONE).await;
