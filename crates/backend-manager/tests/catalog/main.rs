@@ -12,4 +12,5 @@ mod liveness;
 mod open;
 mod pages;
 mod races;
+mod telling;
 mod walks;
