@@ -244,3 +244,39 @@ fn content_of_somebody_else_is_read_by_its_name() {
     assert_eq!(missing.code, Some(6), "{}", missing.stderr);
     assert!(!ours.path("again").exists());
 }
+
+#[test]
+fn a_lost_catalog_has_its_pins_from_the_node_and_its_names_from_a_disk() {
+    let (bed, it) = (bed(), Journey::new());
+    bed.known_to(&it);
+    it.backend("disk");
+    std::fs::create_dir_all(it.path("photos/sub")).unwrap();
+    std::fs::write(it.path("photos/sub/large"), noise(1, 2 * MIB + 3)).unwrap();
+    std::fs::write(it.path("photos/small"), noise(2, 30)).unwrap();
+    std::fs::write(it.path("note"), b"a note").unwrap();
+    bed.ok(&it, &["add", "photos", "--to", "node"]);
+    bed.ok(&it, &["add", "note", "--to", "disk"]);
+    for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] {
+        drop(std::fs::remove_file(it.home().join(name)));
+    }
+    let adopted = bed.ok(&it, &["adopt", "--all", "--json"]).json().remove(0);
+    let copies: Vec<u64> =
+        adopted["stores"].as_array().unwrap().iter().map(|it| it["copies"].as_u64().unwrap()).collect();
+    assert!(copies.iter().all(|n| 0 < *n) && adopted["state"]["names"] == 2, "{adopted}");
+    bed.ok(&it, &["get", "photos", "-o", "out"]);
+    assert!(Journey::files(&it.path("out")) == Journey::files(&it.path("photos")));
+    let again = bed.ok(&it, &["adopt", "node", "--json"]).json().remove(0);
+    assert_eq!(again["stores"][0]["copies"], 0, "{again}");
+    // Whose the pin was nobody knows any more: it stays, and copies of it are refused rather than made without its nodes.
+    let moved = bed.run(&it, &["migrate", "node", "--to", "disk", "--kind", "copy", "--json"]);
+    assert_eq!(moved.code, Some(7), "{moved:?}");
+    assert!(moved.json().pop().unwrap()["failed"]["told"][0].as_str().unwrap().contains("only its root"), "{moved:?}");
+    bed.ok(&it, &["reconcile", "--release", "unarmed"]);
+    bed.ok(&it, &["rm", "photos", "--yes"]);
+    bed.ok(&it, &["get", adopted_root(&it).as_str(), "-o", "still"]);
+    assert!(Journey::files(&it.path("still")) == Journey::files(&it.path("photos")));
+}
+
+fn adopted_root(it: &Journey) -> String {
+    it.ok(["cid", "photos"]).text()
+}

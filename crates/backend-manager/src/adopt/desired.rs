@@ -8,11 +8,11 @@ use rusqlite::Connection;
 
 use super::copies::Key;
 use super::{Adopt, Troubles};
-use crate::catalog::contents::{self, NewContent};
+use crate::catalog::contents::{self, ContentKind, NewContent};
 use crate::catalog::names::{self, NameRow, Restored};
 use crate::catalog::pins::{self, Pin};
 use crate::catalog::state::Merged;
-use crate::catalog::{PolicyNumber, Timestamp, meta, policies, state};
+use crate::catalog::{PolicyNumber, Timestamp, blocks, meta, policies, state};
 use crate::config::PolicyFile;
 use crate::fault;
 use crate::fleet::Member;
@@ -235,8 +235,17 @@ fn content_of(conn: &Connection, cid: &str) -> Result<crate::catalog::ContentNum
 
 /// What is known better by reading stays.
 fn content(conn: &Connection, line: &crate::state::ContentLine) -> Result<()> {
-    let kind = crate::state::kind_of(&line.kind);
-    let content = NewContent { cid: parsed(&line.cid)?, size: line.size, kind, profile: line.profile };
+    let cid = parsed(&line.cid)?;
+    let is_whole = match contents::find(conn, &cid)? {
+        Some(row) => blocks::is_whole(conn, row.number)?,
+        None => false,
+    };
+    // Without its nodes nothing but its root is known of it, whatever somebody says.
+    let kind = match crate::state::kind_of(&line.kind) {
+        ContentKind::File | ContentKind::Directory if !is_whole => ContentKind::Dag,
+        kind => kind,
+    };
+    let content = NewContent { cid, size: line.size, kind, profile: line.profile };
     let number = contents::upsert(conn, &content, now())?;
     contents::learn(conn, number, kind, line.profile)
 }

@@ -133,6 +133,10 @@ impl Manager {
 
     /// The content as it is sent to `member`.
     async fn item(&self, row: &ContentRow, member: &Member, key: Option<Key>) -> Result<Item> {
+        if row.content.kind == ContentKind::Dag {
+            let text = "only its root is known, as of a pin that was taken on: to copy it, get it and add it";
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
         let stored = self.holding(&row.content.cid).await?;
         let profile = profile::by_id(row.content.profile).unwrap_or(UNKNOWN);
         let content = self.content_of(&stored, &member.backend.info().needs).await?;
