@@ -43,6 +43,13 @@ pub(crate) enum Policy {
     Check,
 }
 
+impl Policy {
+    /// Whether it changes what is wished.
+    pub(crate) fn changes(&self) -> bool {
+        matches!(self, Policy::Set { .. } | Policy::Remove { .. })
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct PolicyChange {
     /// What it is for, for people
@@ -108,6 +115,13 @@ pub(crate) enum Pin {
         #[arg(required = true)]
         what: Vec<String>,
     },
+}
+
+impl Pin {
+    /// Whether it changes what is wished.
+    pub(crate) fn changes(&self) -> bool {
+        !matches!(self, Pin::Ls { .. })
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -70,14 +70,25 @@ pub(crate) fn run(args: Args, output: &Output) -> Outcome {
         }
         Command::Route(command) => block_on(async { route::run(&open(home)?, command, output).await }),
         Command::Run(args) => serve(|stop| async move { run::run(open(home)?, args, stop, output).await }),
+        Command::Policy(command) if !command.changes() => {
+            block_on(async { policy::run(&open(home)?, command, output).await })
+        }
         Command::Policy(command) => telling(home, output, async |it| policy::run(it, command, output).await),
+        Command::Pin(command) if !command.changes() => {
+            block_on(async { pin::run(&open(home)?, command, output).await })
+        }
         Command::Pin(command) => telling(home, output, async |it| pin::run(it, command, output).await),
         Command::Reconcile(args) if args.dry_run => {
             block_on(async { keep::reconcile(&open(home)?, args, output).await })
         }
         Command::Reconcile(args) => telling(home, output, async |it| keep::reconcile(it, args, output).await),
+        Command::Adopt(args) if args.dry_run => block_on(async { adopt::run(&open(home)?, args, output).await }),
         Command::Adopt(args) => telling(home, output, async |it| adopt::run(it, args, output).await),
+        Command::Migrate(args) if args.dry_run => block_on(async { migrate::run(&open(home)?, args, output).await }),
         Command::Migrate(args) => telling(home, output, async |it| migrate::run(it, args, output).await),
+        Command::Backup(args) if args.command.is_some() || args.make.dry_run => {
+            block_on(async { backup::run(&open(home)?, args, output).await })
+        }
         Command::Backup(args) => telling(home, output, async |it| backup::run(it, args, output).await),
         Command::Restore(args) => telling(home, output, async |it| backup::restore(it, args, output).await),
         Command::Scrub(args) => block_on(async { keep::scrub(&open(home)?, args, output).await }),
