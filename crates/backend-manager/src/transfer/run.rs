@@ -22,8 +22,8 @@ use crate::reconcile::Mode;
 /// Files of one group, and their bytes: a group ends with the first file that takes it to one of these.
 const FILES: usize = 256;
 const BYTES: u64 = 16 << 20;
-/// Files under way at a time whose bytes come from a store. Each may take a thread of its own at either end, and a reader waits for one while a writer holds
-/// one: of all threads together there are 512.
+/// Files under way at a time whose bytes come from a store. At 1024 most failed: each may take a blocking thread at either end, a reader waits for one while
+/// a writer holds one, and of all together there are 512.
 const STORED: usize = 128;
 
 /// A file that is to be compared further, or sent.
