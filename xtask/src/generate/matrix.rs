@@ -3,6 +3,9 @@
 use super::table::table;
 use super::{Backend, Described, Purpose};
 
+/// What is said of a type in one field.
+type Fact = (&'static str, fn(&Backend) -> String);
+
 /// What each type offers, side by side.
 pub(super) fn comparison(described: &Described) -> String {
     let offered = |backend: &Backend, name: &str| match backend.offers.get(name) {
@@ -11,7 +14,7 @@ pub(super) fn comparison(described: &Described) -> String {
     };
     let names: Vec<String> =
         described.backends.first().map(|it| it.offers.keys().cloned().collect()).unwrap_or_default();
-    let facts: [(&str, fn(&Backend) -> String); 5] = [
+    let facts: [Fact; 5] = [
         ("role", |it| it.role.clone()),
         ("content is named by", |it| it.addressing.clone()),
         ("latency", |it| grade(it, "latency")),

@@ -129,8 +129,9 @@ impl Manager {
         let member = self.fleet().member(name).await?;
         let info = member.backend.info();
         let offers = info.offers;
-        let is_able = info.role == Role::Store && info.addressing == Addressing::Key && info.reads == Reads::Own;
-        if !is_able || !(offers.get && offers.add && offers.list) {
+        let is_ours = info.role == Role::Store && info.addressing == Addressing::Key && info.reads == Reads::Own;
+        let is_able = is_ours && offers.get && offers.add && offers.list;
+        if !is_able {
             return Err(Error::unsupported("backups: names of ours, a listing, and its own copy read back", name));
         }
         member.recognise(self.catalog(), &**self.fleet().clock()).await?;

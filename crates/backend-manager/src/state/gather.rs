@@ -171,7 +171,8 @@ impl What {
 
     /// A backup does not hold what only backups want.
     fn tells(&self, owner: &str) -> bool {
-        !owner.starts_with("adding:") && !(self.is_backup() && owner.starts_with(crate::backup::OWNER))
+        let is_of_backups = owner.starts_with(crate::backup::OWNER);
+        !(owner.starts_with("adding:") || self.is_backup() && is_of_backups)
     }
 }
 

@@ -166,13 +166,16 @@ impl Run {
     }
 }
 
+/// The next entry of a run: its path, the run, itself; the first path is the greatest.
+type Next = Reverse<(Vec<u8>, usize, Vec<u8>)>;
+
 /// Entries in order.
 #[derive(Debug)]
 pub(super) struct Sorted {
     file: Option<Arc<File>>,
     runs: Vec<Run>,
-    /// The next entry of each run: its path, the run, itself.
-    heap: BinaryHeap<Reverse<(Vec<u8>, usize, Vec<u8>)>>,
+    /// One of each run.
+    heap: BinaryHeap<Next>,
     memory: std::vec::IntoIter<(u32, u32)>,
     buffer: Vec<u8>,
 }

@@ -27,7 +27,7 @@ pub(super) async fn get(manager: &Manager, what: &str, to: Option<&Path>, force:
     let report = ReadReport::default();
     let opts = ExportOptions { overwrite: force, progress: Progress::new(), report: report.clone() };
     let work = manager.export(&target, &out, &opts);
-    let exported = progress::watch_one(output, &opts.progress, target.size, work).await;
+    let exported = Box::pin(progress::watch_one(output, &opts.progress, target.size, work)).await;
     met(&report, output);
     let exported = exported?;
     filled(manager).await;
