@@ -110,6 +110,27 @@ fn a_cache_serves_the_next_command_and_counts_for_nothing() {
 }
 
 #[test]
+fn nothing_is_adopted_from_a_cache_or_kept_there() {
+    let (it, cid, bytes) = with_a_cache();
+    assert!(it.ok(["cat", "film"]).stdout == bytes);
+    assert!(
+        !it.path("near/.ipfs-kit/state").exists() && it.path("store/.ipfs-kit/state").exists(),
+        "names stay at home"
+    );
+    let refused =
+        ["adopt near", "adopt near:", "migrate store --to near", "backup --to near", "sync store: near: --dry-run"];
+    for words in refused {
+        let answer = it.run(words.split(' '));
+        assert_eq!(answer.code, Some(8), "{words:?}: {}", answer.stderr);
+    }
+    std::fs::remove_file(it.home().join("catalog.db")).unwrap();
+    it.ok(["adopt", "--all"]);
+    let stat = it.ok(["stat", &cid, "--json"]).json().remove(0);
+    let copies: Vec<_> = stat["replicas"].as_array().unwrap().iter().map(|it| it["backend"].clone()).collect();
+    assert_eq!(copies, ["store"], "{stat}");
+}
+
+#[test]
 fn what_was_lost_everywhere_comes_back_from_a_cache() {
     let (it, cid, bytes) = with_a_cache();
     it.backend("other");

@@ -105,9 +105,7 @@ impl Manager {
         if !info.offers.add {
             return Err(Error::unsupported("add", &member.name));
         }
-        if member.cache().is_some() {
-            return Err(Error::unsupported("keeping copies (it is a cache)", &member.name));
-        }
+        member.keeps_copies()?;
         if request.place != Place::Own && info.addressing != Addressing::Key {
             return Err(Error::unsupported("a key of the user's choice", &member.name));
         }

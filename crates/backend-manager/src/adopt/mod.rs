@@ -104,7 +104,12 @@ impl Manager {
         let mut all = Adopted::default();
         for name in self.adoptable(&opts.backends)? {
             match self.met(&name).await {
-                Ok(member) => members.push(member),
+                // What a cache has is no copy, and no wish is told there.
+                Ok(member) if opts.backends.is_empty() && member.cache().is_some() => {}
+                Ok(member) => {
+                    member.keeps_copies()?;
+                    members.push(member);
+                }
                 Err(error) if opts.backends.is_empty() => {
                     all.stores.push(AdoptedStore { backend: name, error: Some(error), ..AdoptedStore::default() });
                 }

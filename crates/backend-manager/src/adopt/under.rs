@@ -77,6 +77,7 @@ impl Manager {
     /// objects is told object by object.
     pub async fn adopt_under(&self, opts: &AdoptUnder) -> Result<AdoptedUnder> {
         let member = self.met(&opts.backend).await?;
+        member.keeps_copies()?;
         let info = member.backend.info();
         if info.addressing != Addressing::Key || !info.offers.list || !info.offers.get {
             return Err(Error::unsupported("adoption of keys", &member.name));

@@ -127,6 +127,7 @@ impl Manager {
     /// A store that holds backups: it keeps names of ours, and gives back its own copy.
     pub(crate) async fn backup_store(&self, name: &str) -> Result<Member> {
         let member = self.fleet().member(name).await?;
+        member.keeps_copies()?;
         let info = member.backend.info();
         let offers = info.offers;
         let is_ours = info.role == Role::Store && info.addressing == Addressing::Key && info.reads == Reads::Own;

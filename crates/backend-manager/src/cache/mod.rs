@@ -12,7 +12,7 @@ mod sweep;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backend_core::Result;
+use backend_core::{Error, Result};
 use tokio::sync::Semaphore;
 
 use crate::catalog::{Timestamp, cached};
@@ -48,6 +48,14 @@ impl Member {
     /// How it works as a cache, if it is one.
     pub(crate) fn cache(&self) -> Option<&CacheSettings> {
         self.config().cache.as_ref().filter(|_| self.config().role == Duty::Cache)
+    }
+
+    /// Refuses a cache: what it has is no copy.
+    pub(crate) fn keeps_copies(&self) -> Result<()> {
+        match self.cache() {
+            Some(_) => Err(Error::unsupported("keeping copies (it is a cache)", &self.name)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -125,6 +125,7 @@ impl Manager {
         for member in [&from, &to] {
             member.recognise(self.catalog(), &**self.fleet().clock()).await?;
         }
+        to.keeps_copies()?;
         let info = to.backend.info();
         if info.role != Role::Store || !info.offers.add || !info.offers.get || info.reads != Reads::Own {
             return Err(Error::unsupported("migration to what cannot be read back", &to.name));

@@ -154,7 +154,7 @@ fn behind_rows(conn: &rusqlite::Connection) -> Result<Vec<BackendRow>> {
 /// Whether a store keeps the state: names, which need not be anybody's business, go only where nobody without credentials can read them.
 pub(crate) fn is_keeper(member: &Member) -> bool {
     let info = member.backend.info();
-    let is_ours = info.role == Role::Store && info.addressing == Addressing::Key;
+    let is_ours = info.role == Role::Store && info.addressing == Addressing::Key && member.cache().is_none();
     is_ours && info.offers.get && info.offers.add && info.exposure == Exposure::Private
 }
 

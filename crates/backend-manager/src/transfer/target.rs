@@ -49,6 +49,7 @@ impl Target {
             }
             Location::Backend { name, prefix } => {
                 let member = manager.fleet().member(name).await?;
+                member.keeps_copies()?;
                 if member.addressing() != Addressing::Key {
                     return Err(Error::unsupported("a key of the user's choice", name));
                 }
