@@ -3,8 +3,8 @@
 mod finding;
 
 use backend_core::{Addressing, Error, ErrorKind, Evidence, GetOptions, Locator, Reads, Result, StatOptions};
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
 use ipld::Cid;
 use ipld::address;
 
@@ -22,23 +22,26 @@ pub(crate) use finding::{Finding, enact};
 
 /// Contents of one page.
 const PAGE: usize = 200;
+/// Contents that are read back at a time: of small ones a distant store costs a round trip each.
+const AT_A_TIME: usize = 8;
 /// Nodes of a directory that are asked for at a time.
 const NODES: usize = 16;
 
 impl Manager {
     /// Verifies every copy of `cid`, and of the files of a directory; of everything when `cid` is `None`.
     pub fn verify(&self, cid: Option<&Cid>) -> BoxStream<'static, Result<Verified>> {
-        use futures::TryStreamExt;
+        use futures::{TryFutureExt, TryStreamExt};
         let rows = match cid {
             None => self.all_contents(),
             Some(cid) => self.with_children(address::to_v1(cid)),
         };
         let manager = self.clone();
-        let each = rows.and_then(move |row| {
+        let each = rows.map_ok(move |row| {
             let manager = manager.clone();
-            async move { Ok(stream::iter(manager.verify_content(row).await?.into_iter().map(Ok))) }
+            let verdicts = async move { manager.verify_content(row).await };
+            verdicts.map_ok(|it| stream::iter(it.into_iter().map(Ok))).boxed()
         });
-        each.try_flatten().boxed()
+        each.try_buffered(AT_A_TIME).try_flatten().boxed()
     }
 
     fn all_contents(&self) -> BoxStream<'static, Result<ContentRow>> {
