@@ -105,7 +105,7 @@ fn remove(path: &std::path::Path) -> Result<()> {
 
 type Row = fn(&Stage) -> Result<Vec<Line>>;
 
-const ROWS: [(&str, Row); 16] = [
+const ROWS: [(&str, Row); 17] = [
     ("import", criterion::import),
     ("layers", criterion::layers),
     ("manager", criterion::manager),
@@ -117,7 +117,8 @@ const ROWS: [(&str, Row); 16] = [
     ("names", files::names),
     ("plan", keep::plan),
     ("scrub", keep::scrub),
-    ("start", start::times_and_size),
+    ("start", start::times),
+    ("size", start::size),
     ("s3", s3::rows),
     ("ftp", ftp::rows),
     ("ipfs", ipfs::rows),

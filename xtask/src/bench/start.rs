@@ -11,7 +11,7 @@ use crate::run;
 
 const RUNS: usize = 51;
 
-pub(super) fn times_and_size(stage: &Stage) -> Result<Vec<Line>> {
+pub(super) fn times(stage: &Stage) -> Result<Vec<Line>> {
     let home = stage.empty_home()?;
     let ours = |words: &'static str| {
         let mut command = Command::new(&stage.ours);
@@ -24,7 +24,6 @@ pub(super) fn times_and_size(stage: &Stage) -> Result<Vec<Line>> {
     Ok(vec![
         start("`--version`, ms, against `true`", version, bare, 10.0),
         start("`ls` of an empty home, ms, against `true`", list, bare, 30.0),
-        size(stage)?,
     ])
 }
 
@@ -34,7 +33,7 @@ fn start(what: &str, ours: Duration, bare: Duration, most: f64) -> Line {
 }
 
 /// The program as it is shipped, with the local backend alone.
-fn size(stage: &Stage) -> Result<Line> {
+pub(super) fn size(stage: &Stage) -> Result<Vec<Line>> {
     let shelf = stage.tree.path("target/bench");
     let mut build = run::cargo();
     build.args(["build", "--quiet", "--locked", "--profile", "dist", "--package", "ipfs-kit"]);
@@ -45,5 +44,5 @@ fn size(stage: &Stage) -> Result<Line> {
     let what = "stripped program with the local backend alone, MB".to_owned();
     let peer_len = fs::metadata(&stage.kubo).map_err(|err| Failure::at(&stage.kubo, "look at", err))?.len();
     let peer = format!("{} bytes (ipfs)", peer_len);
-    Ok(Line { what, ours: format!("{len} bytes"), peer, ratio: len as f64 / 1e6, wanted: Wanted::AtMost(12.0) })
+    Ok(vec![Line { what, ours: format!("{len} bytes"), peer, ratio: len as f64 / 1e6, wanted: Wanted::AtMost(12.0) }])
 }

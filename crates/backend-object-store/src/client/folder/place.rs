@@ -18,7 +18,7 @@ const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 /// The most folders that are remembered to be there.
 const MAX_KNOWN: usize = 4096;
 /// How often a place is looked at again because somebody else changed it meanwhile.
-const MAX_LOOKS: usize = 4;
+const MAX_LOOKS: usize = 16;
 /// How long a name that another writer holds is left alone before it is looked at again.
 const UNLOCKS: Duration = Duration::from_millis(50);
 /// The most that is swept at a time.
