@@ -42,11 +42,12 @@ pub(crate) fn s3(name: &str, cases: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn begun(name: &str) -> Result<Server> {
+pub(crate) fn begun(name: &str) -> Result<Server> {
     let server = match name {
         "s3s-fs" => Server::s3s_fs()?,
         "rclone" => Server::rclone_s3()?,
         "moto" => Server::moto()?,
+        "seaweedfs" => Server::seaweedfs()?,
         _ => return Err(format!("no server {name}").into()),
     };
     server.bucket(BUCKET)?;
@@ -86,17 +87,17 @@ fn compare(case: &str, what: &str, server: &Server, file: &Path) -> Result<()> {
     Ok(())
 }
 
-fn line(what: &str, ours: Cost, name: &str, peer: Cost, ratio: f64, bound: &str, value: f64) {
+pub(crate) fn line(what: &str, ours: Cost, name: &str, peer: Cost, ratio: f64, bound: &str, value: f64) {
     let peer = format!("{} ({name})", text(peer));
     println!("{}", json!({ "what": what, "ours": text(ours), "peer": peer, "ratio": ratio, bound: value }));
 }
 
-fn ratio(peer: Duration, ours: Duration) -> f64 {
+pub(crate) fn ratio(peer: Duration, ours: Duration) -> f64 {
     // The kernel counts CPU time in ticks of 10 ms: less than one is one.
     peer.as_secs_f64().max(0.01) / ours.as_secs_f64().max(0.01)
 }
 
-fn text(it: Cost) -> String {
+pub(crate) fn text(it: Cost) -> String {
     let (wall, cpu) = (it.wall.as_secs_f64(), it.cpu.as_secs_f64());
     format!("{wall:.2} s, {cpu:.2} s CPU, {:.0} MiB", it.rss_kib as f64 / 1024.0)
 }

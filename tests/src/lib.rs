@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// The program with its fault points: the example `program` of this package, which `cargo test -p journeys` builds. (A run with `--test NAME` builds that
 /// test alone; there, use a filter by name instead: `cargo test -p journeys NAME`.)
@@ -24,6 +25,7 @@ pub fn program() -> PathBuf {
 #[derive(Debug)]
 pub struct Journey {
     folder: tempfile::TempDir,
+    program: PathBuf,
 }
 
 /// What one run of the program answered.
@@ -61,7 +63,15 @@ impl Journey {
     /// # Panics
     /// When there is no place for temporary files.
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap_or_else(|err| panic!("no temporary folder: {err}")) }
+        Self::by(program())
+    }
+
+    /// An empty home, and another program, such as the one that is released.
+    ///
+    /// # Panics
+    /// When there is no place for temporary files.
+    pub fn by(program: PathBuf) -> Self {
+        Self { folder: tempfile::tempdir().unwrap_or_else(|err| panic!("no temporary folder: {err}")), program }
     }
 
     /// A path in the folder of this journey.
@@ -76,7 +86,7 @@ impl Journey {
 
     /// The program with these words, not yet run.
     pub fn command<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(&self.program);
         command.args(words).env_clear().env("IPFS_KIT_HOME", self.home()).current_dir(self.folder.path());
         command.stdin(Stdio::null());
         command
@@ -104,6 +114,22 @@ impl Journey {
     pub fn killed_at<S: AsRef<OsStr>>(&self, point: &str, words: impl IntoIterator<Item = S>) {
         let answer = answer(self.command(words).env("IPFS_KIT_FAULT", point));
         assert_eq!(answer.code, None, "the point {point} was not passed: {}", answer.stderr);
+    }
+
+    /// Runs the program and kills it after so long, if it has not ended by then; answers whether it was killed.
+    ///
+    /// # Panics
+    /// When it cannot be run, or ends before its time with another code than 0.
+    pub fn killed_after<S: AsRef<OsStr>>(&self, delay: Duration, words: impl IntoIterator<Item = S>) -> bool {
+        let mut command = self.command(words);
+        let failed = |err| panic!("the program cannot be run: {err}");
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap_or_else(failed);
+        std::thread::sleep(delay);
+        // One that has ended already is not there to be killed.
+        drop(child.kill());
+        let code = child.wait().unwrap_or_else(|err| panic!("no end: {err}")).code();
+        assert!(matches!(code, None | Some(0)), "it ended with {code:?} before it was killed");
+        code.is_none()
     }
 
     /// Makes a folder and a local backend in it.
@@ -201,7 +227,7 @@ pub fn tutorial(it: &Journey, page: &str, variables: &[(&str, String)]) -> (Stri
     for folder in [&bin, &work] {
         std::fs::create_dir_all(folder).unwrap_or_else(|err| panic!("{}: {err}", folder.display()));
     }
-    std::os::unix::fs::symlink(program(), bin.join("ipfs-kit")).unwrap_or_else(|err| panic!("no link: {err}"));
+    std::os::unix::fs::symlink(&it.program, bin.join("ipfs-kit")).unwrap_or_else(|err| panic!("no link: {err}"));
     let mut bash = Command::new("bash");
     bash.args(["-euo", "pipefail", "-c", &script]).env_clear().current_dir(work).stdin(Stdio::null());
     bash.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).env("IPFS_KIT_HOME", it.home());

@@ -5,6 +5,8 @@
 mod broken;
 mod guides;
 mod left;
+mod pairs;
+mod street;
 mod survival;
 
 use std::path::{Path, PathBuf};
@@ -148,6 +150,12 @@ fn an_import_that_was_killed_leaves_no_pin_and_is_done_anew() {
 #[test]
 fn an_upload_survives_the_death_of_both_ends() {
     broken::survives((256 << 20) + 12_345);
+}
+
+/// The same with ten thousand files in one folder is `real_large`.
+#[test]
+fn every_pair_of_services_brings_the_awkward_set() {
+    pairs::every_pair(200);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a step of a journey that cannot be taken, fails it")]
 
 mod broken;
+mod pairs;
+mod street;
 mod survival;
 
 use std::time::Duration;
@@ -26,4 +28,9 @@ fn ten_thousand_files_survive_a_daemon_that_is_killed() {
 #[test]
 fn five_gibibytes_survive_the_death_of_both_ends() {
     broken::survives((5 << 30) + 12_345);
+}
+
+#[test]
+fn every_pair_of_services_brings_ten_thousand_files_in_one_folder() {
+    pairs::every_pair(10_000);
 }

@@ -12,6 +12,7 @@ mod keep;
 mod large;
 mod machine;
 mod peers;
+mod performance;
 mod s3;
 mod sftp;
 mod start;
@@ -20,6 +21,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use performance::performance;
 use tempfile::TempDir;
 
 use crate::failure::{Failure, Result};
@@ -105,7 +107,7 @@ fn remove(path: &std::path::Path) -> Result<()> {
 
 type Row = fn(&Stage) -> Result<Vec<Line>>;
 
-const ROWS: [(&str, Row); 17] = [
+const ROWS: [(&str, Row); 18] = [
     ("import", criterion::import),
     ("layers", criterion::layers),
     ("manager", criterion::manager),
@@ -123,6 +125,7 @@ const ROWS: [(&str, Row); 17] = [
     ("ftp", ftp::rows),
     ("ipfs", ipfs::rows),
     ("sftp", sftp::rows),
+    ("sync", s3::sync),
 ];
 
 /// The names of the rows, in the order of the table.

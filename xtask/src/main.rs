@@ -65,6 +65,8 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
+    /// Measures what each service gives by the released program, and writes docs/PERFORMANCE.md.
+    Performance,
 }
 
 fn main() -> ExitCode {
@@ -90,6 +92,7 @@ fn run(words: Words) -> Result<()> {
             Ok(())
         }
         Task::Bench { save, rows, .. } => measure(&tree, &rows, save),
+        Task::Performance => bench::performance(&tree).map(|page| report(vec![page])),
     }
 }
 

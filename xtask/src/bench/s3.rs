@@ -21,11 +21,23 @@ struct Compared {
 
 pub(super) fn rows(stage: &Stage) -> Result<Vec<Line>> {
     services::find(&stage.tree, "s3s-fs")?;
+    compared(&run::answer(peers(stage).arg("s3"))?)
+}
+
+/// `ipfs-kit sync` beside rclone's, onto SeaweedFS.
+pub(super) fn sync(stage: &Stage) -> Result<Vec<Line>> {
+    for service in ["rclone", "seaweedfs"] {
+        services::find(&stage.tree, service)?;
+    }
+    compared(&run::answer(peers(stage).arg("sync").arg(&stage.ours))?)
+}
+
+fn peers(stage: &Stage) -> Command {
     let mut peers: Command = run::cargo();
     // Its own target folder: nothing there is built as it is here.
     peers.env_remove("CARGO_TARGET_DIR").current_dir(stage.tree.path("peers"));
-    let said = run::answer(peers.args(["run", "--quiet", "--release", "--locked", "--", "s3"]))?;
-    compared(&said)
+    peers.args(["run", "--quiet", "--release", "--locked", "--"]);
+    peers
 }
 
 /// The lines that a program of comparisons has printed.

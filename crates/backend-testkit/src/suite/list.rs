@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backend_core::{AddOptions, Addressing, Entry, ErrorKind, Evidence, ListOptions};
+use backend_core::{AddOptions, Addressing, Entry, ErrorKind, Evidence, ListOptions, StatOptions};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::check::{Outcome, ensure, must_fail};
@@ -137,6 +137,10 @@ pub(super) async fn c73_what_is_listed_can_be_used(subject: &Subject) -> Outcome
             ensure!(meta.size.is_none_or(|size| size == 20), "20 bytes are listed as {:?}", meta.size);
             ensure!(meta.evidence <= Evidence::Attested, "a listing cannot know: {:?}", meta.evidence);
             ensure!(subject.is_there(&meta.at).await?, "{:?} is listed, and not there", meta.at);
+            if let Some(listed) = meta.etag.as_deref().filter(|_| subject.offers().stat) {
+                let told = subject.backend().stat(&meta.at, &StatOptions::default()).await?.etag;
+                ensure!(told.as_deref() == Some(listed), "the etag is listed as {listed:?} and told as {told:?}");
+            }
             n += 1;
         }
     }

@@ -160,7 +160,7 @@ impl Walk {
         }
         let mut meta = Metadata::new(Locator::new(key), Evidence::Claimed);
         meta.size = Some(object.size);
-        meta.etag = object.e_tag.filter(|_| self.bucket.is_azure());
+        meta.etag = object.e_tag.filter(|_| self.bucket.is_azure()).map(quoted);
         meta.modified = Some(object.last_modified.into());
         Ok(Some(Entry::Content { meta, cursor: Some(text.to_owned()) }))
     }
@@ -171,4 +171,9 @@ impl Walk {
             found => found.map(|_| false),
         }
     }
+}
+
+/// Azure lists an etag bare, and tells it quoted in every header (Blob service, "List Blobs" and "Get Blob").
+fn quoted(etag: String) -> String {
+    if etag.starts_with('"') { etag } else { format!("\"{etag}\"") }
 }
