@@ -46,8 +46,9 @@ impl Manager {
     pub async fn read(&self, target: &Target, range: Option<ByteRange>) -> Result<Reading> {
         let (stored, size) = self.file(target).await?;
         let range = range.unwrap_or(ByteRange::From(0)).within(size)?;
-        let report = self.listen(ReadReport::default());
-        let body = self.served(&stored, size, range.clone(), report.clone()).await;
+        // The reader's own tells nobody: whoever keeps it does not keep the catalog open.
+        let report = ReadReport::default();
+        let body = self.served(&stored, size, range.clone(), self.listen(report.clone())).await;
         Ok(Reading { cid: target.cid, size, range, body, report })
     }
 

@@ -60,7 +60,11 @@ async fn what_was_measured_orders_reads_and_is_remembered() {
     room.faulty("a_slow").await;
     room.faulty("b_fast").await;
     let routed = room.route("x", Criterion::Latency).await;
-    assert_eq!(names(&routed), ["b_fast", "a_slow"], "the next process knows it");
+    assert_eq!(
+        names(&routed),
+        ["b_fast", "a_slow"],
+        "the next process knows it, though somebody keeps a report: {routed:?}"
+    );
     assert!(routed.candidates[0].estimate.throughput_is_measured, "{routed:?}");
 }
 
