@@ -1,8 +1,9 @@
 //! An upload to a real S3 server whose client and whose server are killed in the middle of it. The size is the caller's.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -67,16 +68,21 @@ fn pass(mut from: TcpStream, mut to: TcpStream, counted: Option<&AtomicU64>) {
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
-/// A file that no two parts of are the same, made without being held.
+/// The bytes of a stretch, and of the noise that it begins with.
+const STRETCH: u64 = 64 << 10;
+const NOISY: usize = 4 << 10;
+
+/// A file made without being held. Every 64 KiB of it begin with noise and a number, so that no two frames, chunks or parts are the same; between those
+/// are holes, so that 5 GiB take 320 MiB of the disk: what is sent, hashed, stored and compared is all of it.
 pub(crate) fn make(path: &Path, len: u64) {
-    let block = noise(31, MIB as usize);
-    let mut file = io::BufWriter::with_capacity(MIB as usize, File::create(path).unwrap());
-    for n in 0..len.div_ceil(MIB) {
-        let here = (len - n * MIB).min(MIB) as usize;
-        file.write_all(&n.to_le_bytes()).unwrap();
-        file.write_all(&block[8..here.max(8)]).unwrap();
+    let mut block = noise(31, NOISY);
+    let file = File::create(path).unwrap();
+    file.set_len(len).unwrap();
+    for n in 0..len.div_ceil(STRETCH) {
+        let begin = n * STRETCH;
+        block[..8].copy_from_slice(&n.to_le_bytes());
+        file.write_all_at(&block[..NOISY.min((len - begin) as usize)], begin).unwrap();
     }
-    file.into_inner().unwrap().set_len(len).unwrap();
 }
 
 /// Parts that the server has whole, by their files: it renames what has arrived.
