@@ -22,6 +22,9 @@ pub(crate) const CASES: [(&str, &str); 7] = [
     ("list100k", "listing of 100,000 keys"),
 ];
 
+/// What is done before `list100k` where names cannot be made on the server's disk.
+pub(crate) const FILL: &str = "fill100k";
+
 pub(crate) const MEDIUM: usize = 16 << 20;
 pub(crate) const LARGE: u64 = 1 << 30;
 pub(crate) const SMALL: usize = 4096;
@@ -76,6 +79,13 @@ async fn done(it: Arc<dyn Client>, name: &str, case: &str, block: &Bytes, file: 
                 async move { whole(it.get(&format!("aws/10k/{n:05}")).await?, SMALL as u64) }
             });
             stream::iter(gets).buffer_unordered(IN_FLIGHT).try_collect::<Vec<()>>().await.map(drop)
+        }
+        FILL => {
+            let puts = (0..LISTED).map(|n| {
+                let it = it.clone();
+                async move { it.put(&format!("listed/{n:06}"), Bytes::from_static(b"x")).await }
+            });
+            stream::iter(puts).buffer_unordered(IN_FLIGHT).try_collect::<Vec<()>>().await.map(drop)
         }
         "list100k" => whole(it.list("listed/").await?, LISTED as u64),
         _ => Err(format!("no case {case}").into()),
