@@ -31,8 +31,13 @@ async fn a_child_of_the_chain() {
     }
 }
 
-/// Answers each path with its text, and remembers what was asked.
+/// Answers each path with its text, whoever asks.
 async fn canned(answers: BTreeMap<&'static str, String>) -> String {
+    canned_for("", answers).await
+}
+
+/// Answers each path with its text, if this stands among the headers of who asks.
+async fn canned_for(wanted: &'static str, answers: BTreeMap<&'static str, String>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -50,7 +55,7 @@ async fn canned(answers: BTreeMap<&'static str, String>) -> String {
                     continue;
                 }
                 let path = head.split(' ').nth(1).unwrap();
-                let answer = answers.get(path);
+                let answer = answers.get(path).filter(|_| head.contains(wanted));
                 let status = if answer.is_some() { "200 OK" } else { "404 Not Found" };
                 let text = answer.cloned().unwrap_or_default();
                 let answer = format!(
@@ -169,4 +174,55 @@ async fn keys_come_from_the_instance() {
     )
     .await;
     assert!(finds(&server, json!({}), &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", instance)]).await);
+}
+
+/// A profile of single sign-on, its session, and what is kept of the login: `~/.aws/sso/cache/<SHA-1 of the session's name>.json`.
+fn signed_on(home: &std::path::Path, login: &serde_json::Value) {
+    const SUITE: &str = "5cd55651e2c67e68ca5c7be384e0561b3e8e9c40.json";
+    let cache = home.join(".aws/sso/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    std::fs::write(cache.join(SUITE), login.to_string()).unwrap();
+    let text = "[profile mine]\nsso_session = suite\nsso_account_id = 123456789012\nsso_role_name = reader\n\n\
+                [sso-session suite]\nsso_region = us-east-1\nsso_start_url = https://portal.invalid/start\n";
+    std::fs::write(home.join(".aws/config"), text).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_come_from_the_portal_of_single_sign_on() {
+    let server = server().await;
+    let opts = server.options();
+    let keys = json!({ "roleCredentials": {
+        "accessKeyId": opts.access_key,
+        "secretAccessKey": opts.secret_key,
+        "sessionToken": "of-a-session",
+        "expiration": 4_070_908_800_000_u64,
+    } });
+    let asked = "/federation/credentials?role_name=reader&account_id=123456789012";
+    let portal = canned_for("x-amz-sso_bearer_token: fresh", [(asked, keys.to_string())].into()).await;
+    let renewed = json!({ "accessToken": "fresh", "tokenType": "Bearer", "expiresIn": 3600 });
+    let issuer = canned([("/token", renewed.to_string())].into()).await;
+    let login = |token: &str, until: &str| {
+        json!({
+            "accessToken": token, "expiresAt": until, "region": "us-east-1", "startUrl": "https://portal.invalid/start",
+            "clientId": "an-id", "clientSecret": "a-secret", "registrationExpiresAt": "2099-01-01T00:00:00Z",
+            "refreshToken": "again",
+        })
+    };
+    let (later, before) = ("2099-01-01T00:00:00Z", "2020-01-01T00:00:00Z");
+    let cases = [
+        ("a login that lasts", login("fresh", later), true),
+        ("one that is over, and is renewed", login("stale", before), true),
+        ("one that the portal does not know", login("stale", later), false),
+    ];
+    for (what, login, wanted) in cases {
+        let home = tempfile::tempdir().unwrap();
+        signed_on(home.path(), &login);
+        let vars = [
+            ("HOME", home.path().display().to_string()),
+            ("AWS_ENDPOINT_URL_SSO", portal.clone()),
+            ("AWS_ENDPOINT_URL_SSO_OIDC", issuer.clone()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ];
+        assert_eq!(finds(&server, json!({ "profile": "mine" }), &vars).await, wanted, "{what}");
+    }
 }
