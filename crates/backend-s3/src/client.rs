@@ -39,8 +39,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use backend_core::{Clock, ErrorKind, Result, Settings};
 use futures::FutureExt;
 use tokio::sync::OnceCell;
+use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
-use tracing::subscriber::NoSubscriber;
 
 use crate::failure::{Act, Failure, failure};
 use crate::provider::{Checksum, is_aws};
@@ -143,7 +143,8 @@ impl Client {
         }
     }
 
-    /// One request of the SDK. Nothing of it is logged: at its lowest levels the SDK tells session tokens.
+    /// One request of the SDK. Nothing of it is logged: at its lowest levels the SDK tells session tokens. A subscriber of its own would be made known
+    /// to every place that logs, under one lock, for each request.
     pub(crate) async fn told<T, E>(
         &self,
         act: Act,
@@ -152,7 +153,7 @@ impl Client {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let answer = sending.boxed().with_subscriber(NoSubscriber::default()).await;
+        let answer = sending.boxed().with_subscriber(Dispatch::none()).await;
         answer.map_err(|err| failure(act, self.clock.now(), &err))
     }
 
@@ -206,7 +207,7 @@ impl Client {
             Some(profile) => loader.profile_name(profile),
             None => loader,
         };
-        let loaded = loader.load().with_subscriber(NoSubscriber::default()).await;
+        let loaded = loader.load().with_subscriber(Dispatch::none()).await;
         loaded.credentials_provider().unwrap_or_else(|| SharedCredentialsProvider::new(Nobody))
     }
 
