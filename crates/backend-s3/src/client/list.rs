@@ -11,7 +11,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use percent_encoding::percent_decode_str;
 
 use super::Client;
-use super::object::bare_etag;
+use super::object::bared;
 use crate::error::lie;
 use crate::failure::Act;
 use crate::provider::Listing;
@@ -116,9 +116,9 @@ impl Client {
             let after = mark.key.clone().filter(|_| mark.token.is_none());
             self.told(LIST, request.set_start_after(after).send())
         });
-        let page = answer.await?;
+        let mut page = answer.await?;
         let texts = Texts(page.encoding_type() == Some(&EncodingType::Url));
-        let lines = texts.lines(page.contents(), page.common_prefixes())?;
+        let lines = texts.lines(page.contents.take().unwrap_or_default(), page.common_prefixes())?;
         let token = page.next_continuation_token().map(str::to_owned);
         let next = match page.is_truncated() == Some(true) {
             false => None,
@@ -134,9 +134,9 @@ impl Client {
             let request = request.set_delimiter(ask.shallow.then(|| "/".to_owned())).set_max_keys(ask.most);
             self.told(LIST, request.set_marker(mark.key.clone()).set_encoding_type(self.encoding()).send())
         });
-        let page = answer.await?;
+        let mut page = answer.await?;
         let texts = Texts(page.encoding_type() == Some(&EncodingType::Url));
-        let lines = texts.lines(page.contents(), page.common_prefixes())?;
+        let lines = texts.lines(page.contents.take().unwrap_or_default(), page.common_prefixes())?;
         // `NextMarker` comes only with a delimiter; without, the last key is it.
         let key = match page.next_marker() {
             Some(marker) => Some(texts.decoded(marker)?),
@@ -195,10 +195,14 @@ impl Walk {
 pub(super) struct Texts(pub(super) bool);
 
 impl Texts {
-    /// As HTML forms are: a space is a plus sign.
     pub(super) fn decoded(&self, text: &str) -> Result<String> {
-        if !self.0 {
-            return Ok(text.to_owned());
+        self.unescaped(text.to_owned())
+    }
+
+    /// As HTML forms are: a space is a plus sign. Most keys have nothing of that, and stay where they are.
+    fn unescaped(&self, text: String) -> Result<String> {
+        if !self.0 || !text.contains(['+', '%']) {
+            return Ok(text);
         }
         let spaced = text.replace('+', " ");
         let decoded = percent_decode_str(&spaced).decode_utf8();
@@ -206,14 +210,14 @@ impl Texts {
     }
 
     /// Objects and prefixes, which come apart, in the order of keys: a cursor between them is right only so.
-    fn lines(&self, objects: &[Object], prefixes: &[CommonPrefix]) -> Result<Vec<Line>> {
+    fn lines(&self, objects: Vec<Object>, prefixes: &[CommonPrefix]) -> Result<Vec<Line>> {
         let mut lines = Vec::with_capacity(objects.len() + prefixes.len());
         for object in objects {
             lines.push(Line::Object {
-                key: self.decoded(object.key().unwrap_or_default())?,
                 size: object.size().and_then(|size| u64::try_from(size).ok()),
-                etag: object.e_tag().map(bare_etag),
                 modified: object.last_modified().and_then(time),
+                etag: object.e_tag.map(bared),
+                key: self.unescaped(object.key.unwrap_or_default())?,
                 version: None,
             });
         }
