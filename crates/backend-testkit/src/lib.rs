@@ -25,6 +25,7 @@ pub mod kubo;
 pub mod logs;
 #[cfg(feature = "real")]
 pub mod real;
+mod relay;
 #[cfg(feature = "fake-s3")]
 pub mod s3;
 #[cfg(feature = "fake-sftp")]
@@ -38,5 +39,6 @@ pub use content::{Defect, Gate, LEAF, Random, Watch, damaged, lying, random, sma
 pub use faulty::{Fault, Faulty, Verb};
 pub use fixture::{CANARY, Fixture, Opener};
 pub use keeper::Keeper;
+pub use relay::Relay;
 pub use subject::Subject;
 pub use suite::{CASES, Case, names, run, run_on};
