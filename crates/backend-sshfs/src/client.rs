@@ -41,8 +41,10 @@ use root::Root;
 
 /// Requests of one transfer that are on their way at once, as OpenSSH's own client has it.
 const AT_ONCE: usize = 64;
-/// Bytes of one transfer that are on their way at once: with the one above, what bounds its memory.
-const BUDGET: u64 = 4 << 20;
+/// Bytes of one transfer that are on their way at once, at most: what fills a wire of 50 ms at 320 MiB/s.
+const BUDGET: u64 = 16 << 20;
+/// Bytes of all transfers together that are on their way at once: with the two above, what bounds the memory.
+const BUDGETS: u64 = 32 << 20;
 /// Files are their owner's alone, because the store counts as private.
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;

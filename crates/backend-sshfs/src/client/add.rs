@@ -112,7 +112,7 @@ impl Store {
         let handle = self.opened(lease, temp, from.is_some()).await?;
         let from = from.unwrap_or(0);
         order.write.progress.moved(from);
-        let sending = Sending { content, order, temp, root: &self.root, sync: self.pool.plan.connection.sync };
+        let sending = Sending { content, order, temp, root: &self.root, pool: &self.pool };
         let sent = sending.fill(lease, &handle, from).await;
         let is_open = sent.is_err();
         let placed = match sent {

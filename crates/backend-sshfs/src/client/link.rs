@@ -21,8 +21,11 @@ use super::session::Features;
 use crate::config::{Connection, Credentials, Hop, HostKeyCheck, invalid};
 use crate::error::unreachable;
 
-/// Bytes that the server may send before we have taken them.
-const WINDOW: u32 = 4 << 20;
+/// Bytes that the server may send before we have taken them. russh widens it again when less than half is left: even then all fits that a transfer asks for.
+const WINDOW: u32 = 32 << 20;
+/// Packets of one session that nobody has taken yet. All fits in that a transfer asks for: a body that nobody reads on must not hold up its neighbours on the
+/// same connection, which are served by one task of russh.
+const PACKETS: usize = 1024;
 /// Bytes of one packet: the most that russh can take.
 const PACKET: u32 = 65_535;
 /// Questions without an answer until a connection is given up.
@@ -215,6 +218,7 @@ impl Plan {
         Config {
             window_size: WINDOW,
             maximum_packet_size: PACKET,
+            channel_buffer_size: PACKETS,
             keepalive_interval: Some(Duration::from_secs(self.connection.keepalive_s.into())),
             keepalive_max: UNANSWERED,
             nodelay: true,

@@ -16,6 +16,7 @@ use super::link::{Link, Plan, Slot};
 use super::root;
 use super::session::Session;
 use super::wire::kind;
+use super::{BUDGET, BUDGETS};
 
 /// Reads and listings at a time.
 pub(crate) const READS: u32 = 16;
@@ -100,6 +101,12 @@ impl Drop for Lease {
     }
 }
 
+impl Lease {
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+}
+
 impl Pool {
     pub(crate) fn new(plan: Plan) -> Arc<Self> {
         let places = |n: usize| Arc::new(Semaphore::new(n));
@@ -138,6 +145,13 @@ impl Pool {
         }
         let session = self.begin().await?;
         Ok(Lease { session, pool: self.clone(), place: Some(place) })
+    }
+
+    /// How many bytes a transfer may have on their way: the fewer transfers there are, the more.
+    pub(crate) fn budget(&self) -> u64 {
+        let idle = self.reads.available_permits() + self.writes.available_permits();
+        let under_way = ((READS + WRITES) as usize).saturating_sub(idle).max(1);
+        BUDGET.min(BUDGETS / under_way as u64)
     }
 
     fn idle(&self) -> Option<(Session, Duration)> {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 use backend_core::{ByteStream, Error, ErrorKind, Evidence, Fetched, GetOptions, Locator, Metadata, Result};
 use bytes::Bytes;
@@ -9,10 +10,10 @@ use futures::stream::{self, StreamExt};
 
 use super::look::{content, describe, look};
 use super::name;
-use super::pool::{Lease, Use};
+use super::pool::{Lease, Pool, Use};
 use super::session::Session;
 use super::wire::{Field, Reply, flag, kind};
-use super::{AT_ONCE, BUDGET, Store};
+use super::{AT_ONCE, Store};
 use crate::error::{Code, failed};
 
 /// A part of a file that was asked for.
@@ -26,6 +27,7 @@ struct Part {
 /// Reads a range of an open file.
 #[derive(Debug)]
 pub(crate) struct Reader {
+    pool: Arc<Pool>,
     handle: Bytes,
     /// What was not asked for yet.
     rest: Range<u64>,
@@ -33,8 +35,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(handle: Bytes, range: Range<u64>) -> Self {
-        Self { handle, rest: range, parts: VecDeque::new() }
+    pub(crate) fn new(pool: &Arc<Pool>, handle: Bytes, range: Range<u64>) -> Self {
+        Self { pool: pool.clone(), handle, rest: range, parts: VecDeque::new() }
     }
 
     /// The next bytes; `None` at the end of the range.
@@ -61,7 +63,8 @@ impl Reader {
 
     fn fill(&mut self, session: &mut Session) {
         let held = |parts: &VecDeque<Part>| parts.iter().map(|it| it.range.end - it.range.start).sum::<u64>();
-        while !self.rest.is_empty() && self.parts.len() < AT_ONCE && held(&self.parts) < BUDGET {
+        let budget = self.pool.budget();
+        while !self.rest.is_empty() && self.parts.len() < AT_ONCE && held(&self.parts) < budget {
             let range = self.rest.start..self.rest.end.min(self.rest.start + session.features.read);
             self.rest.start = range.end;
             let part = self.asked(session, range);
@@ -173,7 +176,8 @@ impl Store {
             Err(Code::NO_SUCH_FILE) => return Err(Error::new(ErrorKind::NotFound, "there is no such file")),
             Err(code) => return Err(failed("open the file", code)),
         };
-        let body = Body { lease, reader: Reader::new(handle, range.clone()), is_closing: false };
+        let reader = Reader::new(lease.pool(), handle, range.clone());
+        let body = Body { lease, reader, is_closing: false };
         let body: ByteStream = stream::try_unfold(body, Body::next).boxed();
         Ok(Fetched { meta, range, body })
     }

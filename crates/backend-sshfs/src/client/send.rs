@@ -9,13 +9,14 @@ use backend_core::{ByteStream, Content, Error, ErrorKind, Result};
 use bytes::Bytes;
 use futures::stream::StreamExt;
 
+use super::AT_ONCE;
 use super::add::Order;
 use super::folders;
+use super::pool::Pool;
 use super::root::Root;
 use super::session::{Session, code};
 use super::temp::Temp;
 use super::wire::{Attrs, Field, Reply, kind};
-use super::{AT_ONCE, BUDGET};
 use crate::config::Sync;
 use crate::error::{Code, failed};
 
@@ -28,7 +29,7 @@ pub(crate) struct Sending<'a> {
     pub(crate) order: &'a Order,
     pub(crate) temp: &'a Temp,
     pub(crate) root: &'a Root,
-    pub(crate) sync: Sync,
+    pub(crate) pool: &'a Pool,
 }
 
 /// Writes that wait for their answers, in the order of the file.
@@ -53,8 +54,8 @@ enum Turn {
 }
 
 impl Account {
-    fn is_full(&self) -> bool {
-        AT_ONCE <= self.writes.len() || BUDGET <= self.bytes
+    fn is_full(&self, budget: u64) -> bool {
+        AT_ONCE <= self.writes.len() || budget <= self.bytes
     }
 
     fn sent(&mut self, id: u32, len: u64) {
@@ -93,7 +94,7 @@ impl Sending<'_> {
         let mut account = Account { certain: from, ..Account::default() };
         let (mut at, mut told, mut is_over) = (from, from, false);
         while !(is_over && account.writes.is_empty()) {
-            match turn(session, &mut source, &account, is_over).await {
+            match self.turn(session, &mut source, &account, is_over).await {
                 Turn::Frame(None) => is_over = true,
                 Turn::Frame(Some(frame)) => {
                     let frame = frame?;
@@ -116,6 +117,22 @@ impl Sending<'_> {
         }
     }
 
+    /// What comes first: a frame of the source, if there is room for it, or an answer.
+    async fn turn(&self, session: &mut Session, source: &mut ByteStream, account: &Account, is_over: bool) -> Turn {
+        poll_fn(|context| {
+            if !account.writes.is_empty()
+                && let Poll::Ready(answer) = session.poll_answer(context)
+            {
+                return Poll::Ready(Turn::Answer(answer));
+            }
+            match is_over || account.is_full(self.pool.budget()) || session.is_congested() {
+                true => Poll::Pending,
+                false => source.poll_next_unpin(context).map(Turn::Frame),
+            }
+        })
+        .await
+    }
+
     async fn count(&self, session: &mut Session, account: &mut Account, id: u32, reply: Reply) -> Result<()> {
         match reply {
             Reply::Status(Code::OK) => {}
@@ -134,7 +151,7 @@ impl Sending<'_> {
 
     /// Holds the length against what was sent, brings it to the disk where that is offered, and closes: in one flight.
     pub(crate) async fn close(&self, session: &mut Session, handle: &Bytes) -> Result<Attrs> {
-        let is_full = session.features.fsync && self.sync == Sync::Full;
+        let is_full = session.features.fsync && self.pool.plan.connection.sync == Sync::Full;
         let looked = session.ask(kind::FSTAT, &[Field::Text(handle)]);
         if is_full {
             session.ask(kind::EXTENDED, &[Field::Text(b"fsync@openssh.com"), Field::Text(handle)]);
@@ -163,22 +180,6 @@ impl Sending<'_> {
             _ => Ok(attrs),
         }
     }
-}
-
-/// What comes first: a frame of the source, if there is room for it, or an answer.
-async fn turn(session: &mut Session, source: &mut ByteStream, account: &Account, is_over: bool) -> Turn {
-    poll_fn(|context| {
-        if !account.writes.is_empty()
-            && let Poll::Ready(answer) = session.poll_answer(context)
-        {
-            return Poll::Ready(Turn::Answer(answer));
-        }
-        match is_over || account.is_full() {
-            true => Poll::Pending,
-            false => source.poll_next_unpin(context).map(Turn::Frame),
-        }
-    })
-    .await
 }
 
 fn put(session: &mut Session, handle: &Bytes, account: &mut Account, mut at: u64, mut frame: Bytes) {

@@ -23,6 +23,9 @@ const AROUND: u64 = 1024;
 /// How much is read from the connection at a time.
 const READ: usize = 64 * 1024;
 
+/// Bytes that wait to be sent while more is taken from a source.
+const CONGESTED: usize = 512 * 1024;
+
 /// A connection as a stream of bytes.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -147,6 +150,11 @@ impl Session {
     /// Whether it only waits for answers, or for one that tells whether something has become visible.
     pub(crate) fn can_settle(&self) -> bool {
         self.is_whole() && !self.asked.is_empty() && (self.is_decisive || self.handles == 0)
+    }
+
+    /// Whether more waits to be sent than is needed to keep the wire busy: the server's window is full.
+    pub(crate) fn is_congested(&self) -> bool {
+        CONGESTED <= self.to_send.len()
     }
 
     pub(crate) fn in_flight(&self) -> usize {

@@ -4,12 +4,12 @@ use backend_core::{Content, Error, Result};
 use bytes::{Bytes, BytesMut};
 use ipld::plan::{Chunk, Plan, Step};
 
+use super::pool::Lease;
 use super::read::Reader;
-use super::session::Session;
 
 /// The number of bytes at the beginning of the open file that are those of the content: whole chunks, up to the first that is not.
-pub(crate) async fn prefix(session: &mut Session, handle: Bytes, content: &Content, size: u64) -> Result<u64> {
-    let mut reader = Reader::new(handle, 0..size);
+pub(crate) async fn prefix(lease: &mut Lease, handle: Bytes, content: &Content, size: u64) -> Result<u64> {
+    let mut reader = Reader::new(lease.pool(), handle, 0..size);
     let mut plan = Plan::new(*content.cid(), Some(content.len()), 0..size);
     let mut held = BytesMut::new();
     let mut certain = 0;
@@ -19,7 +19,7 @@ pub(crate) async fn prefix(session: &mut Session, handle: Bytes, content: &Conte
         }
         let Ok(len) = usize::try_from(chunk.len) else { break };
         while held.len() < len {
-            let Some(frame) = reader.next(session).await? else { break };
+            let Some(frame) = reader.next(lease).await? else { break };
             held.extend_from_slice(&frame);
         }
         if held.len() < len || chunk.offset != certain || chunk.verify(&held.split_to(len)).is_err() {
@@ -28,7 +28,7 @@ pub(crate) async fn prefix(session: &mut Session, handle: Bytes, content: &Conte
         certain = chunk.offset + chunk.len;
     }
     // What was asked for ahead is not wanted any more.
-    session.drain().await?;
+    lease.drain().await?;
     Ok(certain)
 }
 
