@@ -17,6 +17,7 @@ mod http;
 mod kubo;
 mod listener;
 mod plan;
+mod run;
 mod shelf;
 mod sshd;
 
@@ -32,6 +33,7 @@ pub use self::ftp::FtpTls;
 use self::guard::Guard;
 pub use self::kubo::{Kubo, KuboOptions};
 use self::plan::Plan;
+pub use self::run::{Client, Taken, obey};
 pub use self::sshd::Sshd;
 
 /// The access key of every S3 server, and the user of every other one that asks for one.
