@@ -299,3 +299,23 @@ async fn good_bytes_are_copied_by_the_server_where_it_can() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_body_that_nobody_reads_on_holds_up_no_neighbour() {
+    for opts in [Options { sessions: 10, ..Options::plain() }, Options::default()] {
+        let server = FakeSftp::start(opts).unwrap();
+        let mut connection = server.connection();
+        connection["connections"] = 1.into();
+        let mut settings = Settings::new("far", connection, Arc::new(SystemClock));
+        settings.credentials = server.credentials();
+        let backend = Sshfs::open(settings).unwrap();
+        let content = random("large", 24 * MIB);
+        add(&backend, "a", &content).await.unwrap();
+        let mut left = backend.get(&at("a"), &GetOptions::default()).await.unwrap().body;
+        left.try_next().await.unwrap();
+        // All that was asked for ahead comes by the same connection as this, and before it.
+        let beside = tokio::time::timeout(Duration::from_secs(60), holds(&backend, "a", &content)).await;
+        assert!(beside.is_ok(), "it is held up");
+        drop(left);
+    }
+}
