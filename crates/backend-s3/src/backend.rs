@@ -18,6 +18,10 @@ use crate::rules::Rules;
 /// The most bytes of one object (S3 API; AWS takes more since 2025-12, others do not).
 const MAX_SIZE: u64 = 5 << 40;
 
+/// Reads at a time, and writes. One prefix takes thousands of either in a second (AWS, "Optimizing performance"), each with a wait of tens of milliseconds;
+/// who is asked too much says so.
+const AT_ONCE: u32 = 64;
+
 /// An opened bucket.
 #[derive(Debug)]
 pub struct S3 {
@@ -36,6 +40,7 @@ impl S3 {
         let offers = rules.offers(&learnt);
         let mut info = Info::new(StorageType::S3, &settings.name, Addressing::Key, offers);
         info.limits.max_size = Some(MAX_SIZE);
+        (info.limits.reads, info.limits.writes) = (AT_ONCE, AT_ONCE);
         info.limits.max_key =
             learnt.max_key.map_or(MAX_KEY, |most| most.min(MAX_KEY)).saturating_sub(rules.prefix.len());
         info.needs = rules.needs(&learnt);
