@@ -55,7 +55,7 @@ fn brings(it: &Journey, from: &str, to: &str, count: usize, more: &[&str]) {
 
 /// What lies there, seen by somebody who never wrote it.
 fn lies_at(street: &Street, name: &str, prefix: &str, wanted: &BTreeMap<PathBuf, Vec<u8>>) {
-    let it = street.user(&[name]);
+    let it = street.known_to(Journey::new(), &[name]);
     sums(&it, &format!("{name}:{prefix}"), "out", &[]);
     assert!(Journey::files(&it.path("out")) == *wanted, "{name}:{prefix} is not what was brought there");
 }
@@ -63,7 +63,7 @@ fn lies_at(street: &Street, name: &str, prefix: &str, wanted: &BTreeMap<PathBuf,
 /// Every pair brings the awkward set; round the street goes what is much, too, with `many` files in one folder.
 pub(crate) fn every_pair(many: usize) {
     let street = Street::new();
-    let it = street.user(&KEYED);
+    let it = street.known_to(Journey::new(), &KEYED);
     let (little, large) = (it.path("little"), it.path("large"));
     awkward(&little);
     awkward(&large);
@@ -75,7 +75,7 @@ pub(crate) fn every_pair(many: usize) {
     for from in KEYED {
         for to in KEYED.into_iter().filter(|to| *to != from) {
             // By somebody to whom the objects have no names yet: they are read from this service, and no other.
-            let it = street.user(&[from, to]);
+            let it = street.known_to(Journey::new(), &[from, to]);
             brings(&it, &format!("{from}:set"), &format!("{to}:from-{from}"), little.len(), &[]);
             lies_at(&street, to, &format!("from-{from}"), &little);
         }
@@ -83,13 +83,13 @@ pub(crate) fn every_pair(many: usize) {
     let mut at = (shown(&it.path("large")), None);
     for name in KEYED {
         let next = format!("{name}:much");
-        let it = street.user(&at.1.into_iter().chain([name]).collect::<Vec<_>>());
+        let it = street.known_to(Journey::new(), &at.1.into_iter().chain([name]).collect::<Vec<_>>());
         brings(&it, &at.0, &next, large.len(), &[]);
         lies_at(&street, name, "much", &large);
         at = (next, Some(name));
     }
     // A node keeps names of its own, and only content: it is an end by way of the catalog.
-    let it = street.user(&["bucket", "node", "shelf"]);
+    let it = street.known_to(Journey::new(), &["bucket", "node", "shelf"]);
     brings(&it, "bucket:set", "catalog:n", little.len(), &["--to", "node"]);
     brings(&it, "catalog:n", "shelf:from-node", little.len(), &[]);
     lies_at(&street, "shelf", "from-node", &little);

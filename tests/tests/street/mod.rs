@@ -35,12 +35,7 @@ impl Street {
         it
     }
 
-    /// A user of this machine who knows these of them, and nothing of what others have put there.
-    pub(crate) fn user(&self, names: &[&str]) -> Journey {
-        self.known_to(Journey::new(), names)
-    }
-
-    /// Makes these of them known to somebody.
+    /// Makes these of them known to somebody, who knows nothing of what others have put there.
     pub(crate) fn known_to(&self, it: Journey, names: &[&str]) -> Journey {
         for name in names {
             let (kind, settings) = self.settings(name);
