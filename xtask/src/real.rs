@@ -170,7 +170,7 @@ mod tests {
         let target = promised(JOURNEYS.0, &manifest, tree.path(JOURNEYS.1).join(TEST).is_file()).unwrap().unwrap();
         assert_eq!(
             (target.example.as_deref(), target.services),
-            (Some("program"), ["kubo", "s3s-fs", "sshd", "vsftpd"].map(str::to_owned).to_vec())
+            (Some("program"), ["azurite", "kubo", "rclone", "s3s-fs", "sshd", "vsftpd"].map(str::to_owned).to_vec())
         );
         assert_eq!(manifest["package"]["name"].as_str(), Some(JOURNEYS.0));
     }
