@@ -185,6 +185,24 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
+/// Writes a file below a folder, and the folders on its way.
+///
+/// # Panics
+/// When it cannot.
+pub fn put(folder: &Path, name: &str, bytes: &[u8]) {
+    let path = folder.join(name);
+    let made = std::fs::create_dir_all(path.parent().unwrap_or(folder));
+    made.and_then(|()| std::fs::write(&path, bytes)).unwrap_or_else(|err| panic!("{}: {err}", path.display()));
+}
+
+/// The files of a folder that are no business of a store's own.
+///
+/// # Panics
+/// When it cannot be read.
+pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    Journey::files(folder).into_iter().filter(|it| !it.0.starts_with(".ipfs-kit")).collect()
+}
+
 /// Changes one byte of a file.
 ///
 /// # Panics

@@ -3,11 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a step of a journey that cannot be taken, fails it")]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use backend_manager::catalog::{Catalog, invariants};
-use journeys::{Journey, noise};
+use journeys::{Journey, files, noise, put};
 
 const KILLS: usize = 200;
 /// After so many kills it is run to its end and looked at.
@@ -54,17 +53,6 @@ impl Killer {
         self.took = begun.elapsed();
         assert_eq!(done.code, Some(0), "after {} kills: {}{}", self.kills, done.text(), done.stderr);
     }
-}
-
-fn put(folder: &Path, name: &str, bytes: &[u8]) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, bytes).unwrap();
-}
-
-/// The files of a folder that are no business of a store's own.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    Journey::files(folder).into_iter().filter(|it| !it.0.starts_with(".ipfs-kit")).collect()
 }
 
 fn no_violations(it: &Journey) {

@@ -2,13 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a step of a journey that cannot be taken, fails it")]
 
-use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use backend_manager::catalog::{Catalog, invariants};
-use journeys::{Journey, noise};
+use journeys::{Journey, files, noise, put};
 use serde_json::Value;
 
 const MIB: usize = 1 << 20;
@@ -17,17 +16,6 @@ const ROUNDS: u64 = 12;
 
 fn rounds() -> u64 {
     std::env::var("IPFS_KIT_ROUNDS").ok().map_or(ROUNDS, |it| it.parse().unwrap())
-}
-
-fn put(folder: &Path, name: &str, bytes: &[u8]) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, bytes).unwrap();
-}
-
-/// The files of a folder that are no business of a store's own.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    Journey::files(folder).into_iter().filter(|it| !it.0.starts_with(".ipfs-kit")).collect()
 }
 
 /// Runs it and answers the sums; every other line is one file's.

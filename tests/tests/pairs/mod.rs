@@ -5,18 +5,12 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use journeys::{Journey, noise};
+use journeys::{Journey, noise, put};
 use serde_json::Value;
 
 use crate::street::{KEYED, Street, shown};
 
 const MIB: usize = 1 << 20;
-
-fn put(folder: &Path, name: &str, bytes: &[u8]) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, bytes).unwrap();
-}
 
 /// What is awkward to bring over, and little.
 fn awkward(folder: &Path) {
