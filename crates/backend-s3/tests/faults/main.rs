@@ -4,6 +4,7 @@
 mod chain;
 mod common;
 mod facts;
+mod listing;
 mod mending;
 mod sent;
 mod service;
