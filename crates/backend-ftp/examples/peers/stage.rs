@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use backend_testkit::real::{Client, FtpTls, SECRET, Server, program};
+use backend_testkit::real::{Client, FtpTls, SECRET, Server, Taken, program};
 use serde_json::json;
 
 /// The server, and a folder beside its data.
@@ -33,6 +33,11 @@ impl Stage {
         self.home.path().join(name)
     }
 
+    /// Where the server has a copy.
+    fn stored(&self, name: &str) -> PathBuf {
+        self.server.data().join("b").join(name)
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.server.port()
     }
@@ -53,14 +58,28 @@ impl Way<'_> {
         Client { connection, credentials: json!({ "username": "anonymous", "password": SECRET }) }
     }
 
+    /// Our leaf sends a file.
+    pub(crate) fn up(&self, file: &Path) -> Taken {
+        Client::clear(&self.stage.stored("ours")).unwrap();
+        self.ours().up(file, "ours").unwrap()
+    }
+
+    /// Our leaf fetches what it has sent.
+    pub(crate) fn down(&self, to: &Path) -> Taken {
+        Client::clear(to).unwrap();
+        self.ours().down("ours", to).unwrap()
+    }
+
     /// lftp sends a file.
     pub(crate) fn put(&self, file: &Path) -> Duration {
+        Client::clear(&self.stage.stored("lftp")).unwrap();
         self.lftp(&format!("put {} -o /b/lftp", file.display()))
     }
 
     /// lftp fetches what our leaf has sent.
     pub(crate) fn get(&self, to: &Path) -> Duration {
-        self.lftp(&format!("set xfer:clobber yes; get /b/ours -o {}", to.display()))
+        Client::clear(to).unwrap();
+        self.lftp(&format!("get /b/ours -o {}", to.display()))
     }
 
     fn lftp(&self, script: &str) -> Duration {
@@ -71,11 +90,13 @@ impl Way<'_> {
 
     /// rclone sends a file.
     pub(crate) fn send(&self, file: &Path) -> Duration {
+        Client::clear(&self.stage.stored("rclone")).unwrap();
         self.run("rclone", &["copyto", "-I", &file.display().to_string(), &self.remote("rclone")])
     }
 
-    /// rclone fetches what our leaf has sent.
+    /// rclone fetches what our leaf has sent, as it does by default: over four connections.
     pub(crate) fn fetch(&self, to: &Path) -> Duration {
+        Client::clear(to).unwrap();
         self.run("rclone", &["copyto", "-I", &self.remote("ours"), &to.display().to_string()])
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use backend_testkit::real::{Client, Server, Sshd, program};
+use backend_testkit::real::{Client, Server, Sshd, Taken, program};
 use serde_json::json;
 
 /// The server, and a folder beside its data.
@@ -54,6 +54,11 @@ impl Stage {
     fn store(&self) -> PathBuf {
         self.server.data().join("store")
     }
+
+    /// Where the server has a copy.
+    fn stored(&self, name: &str) -> PathBuf {
+        self.store().join(name)
+    }
 }
 
 impl Way<'_> {
@@ -67,13 +72,27 @@ impl Way<'_> {
         Client { connection, credentials: json!({ "username": server.user(), "private_key_path": server.file("id") }) }
     }
 
+    /// Our leaf sends a file.
+    pub(crate) fn up(&self, file: &Path) -> Taken {
+        Client::clear(&self.stage.stored("ours")).unwrap();
+        self.ours().up(file, "ours").unwrap()
+    }
+
+    /// Our leaf fetches what it has sent.
+    pub(crate) fn down(&self, to: &Path) -> Taken {
+        Client::clear(to).unwrap();
+        self.ours().down("ours", to).unwrap()
+    }
+
     /// `sftp` sends a file.
     pub(crate) fn put(&self, file: &Path) -> Duration {
+        Client::clear(&self.stage.stored("sftp")).unwrap();
         self.sftp(&format!("put {} {}/sftp\n", file.display(), self.stage.store().display()))
     }
 
     /// `sftp` fetches what our leaf has sent.
     pub(crate) fn get(&self, to: &Path) -> Duration {
+        Client::clear(to).unwrap();
         self.sftp(&format!("get {}/ours {}\n", self.stage.store().display(), to.display()))
     }
 
@@ -90,11 +109,13 @@ impl Way<'_> {
 
     /// `rclone` sends a file.
     pub(crate) fn send(&self, file: &Path, streams: usize) -> Duration {
+        Client::clear(&self.stage.stored("rclone")).unwrap();
         self.copy_file(&file.display().to_string(), &self.remote("rclone"), streams)
     }
 
     /// `rclone` fetches what our leaf has sent.
     pub(crate) fn fetch(&self, to: &Path, streams: usize) -> Duration {
+        Client::clear(to).unwrap();
         self.copy_file(&self.remote("ours"), &to.display().to_string(), streams)
     }
 
