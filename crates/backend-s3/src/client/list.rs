@@ -1,4 +1,4 @@
-//! What is there, page by page (`ListObjectsV2`, or `ListObjects` where that is better): memory for two pages, whatever the bucket holds.
+//! What is there, page by page (`ListObjectsV2`, or `ListObjects` where that is better): memory for one page, whatever the bucket holds.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,11 +6,9 @@ use std::time::SystemTime;
 
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{CommonPrefix, EncodingType, Object};
-use backend_core::{Entry, Error, ErrorKind, Evidence, Key, ListOptions, Locator, Metadata, Result};
+use backend_core::{Entry, Evidence, Key, ListOptions, Locator, Metadata, Result};
 use futures::stream::{self, BoxStream, StreamExt};
 use percent_encoding::percent_decode_str;
-use tokio::task::JoinHandle;
-use tracing::Instrument;
 
 use super::Client;
 use super::object::bared;
@@ -85,7 +83,7 @@ impl Client {
             most: None,
         };
         let mark = opts.after.as_deref().map(|after| self.mark(after, opts.versions)).unwrap_or_default();
-        let walk = Walk { client: self.clone(), ask, next: Some(mark), ahead: None, lines: VecDeque::new(), enough: 0 };
+        let walk = Walk { client: self.clone(), ask, next: Some(mark), lines: VecDeque::new() };
         stream::try_unfold(walk, |mut walk| async move { Ok(walk.step().await?.map(|entry| (entry, walk))) }).boxed()
     }
 
@@ -174,57 +172,22 @@ struct Walk {
     client: Arc<Client>,
     ask: Ask,
     next: Option<Mark>,
-    /// The page at `next`, once it is asked for.
-    ahead: Option<Ahead>,
     lines: VecDeque<Line>,
-    /// With fewer lines left than these the next page is asked for: whoever wants the first few only costs no second request.
-    enough: usize,
 }
 
 impl Walk {
     async fn step(&mut self) -> Result<Option<Entry>> {
         loop {
             while let Some(line) = self.lines.pop_front() {
-                if self.lines.len() < self.enough {
-                    self.look_ahead();
-                }
                 if let Some(entry) = self.client.entry(line, self.ask.versions) {
                     return Ok(Some(entry));
                 }
             }
-            self.look_ahead();
-            let Some(ahead) = self.ahead.take() else { return Ok(None) };
-            let page = ahead.page().await?;
-            self.enough = page.lines.len() / 2;
+            let Some(mark) = self.next.take() else { return Ok(None) };
+            let page = self.client.page(&self.ask, &mark).await?;
             self.next = page.next;
             self.lines = page.lines.into();
         }
-    }
-
-    /// The service answers while what it answered before is worked on.
-    fn look_ahead(&mut self) {
-        if let Some(mark) = self.next.take() {
-            let (client, ask) = (self.client.clone(), self.ask.clone());
-            let page = async move { client.page(&ask, &mark).await };
-            self.ahead = Some(Ahead(tokio::spawn(page.in_current_span())));
-        }
-    }
-}
-
-/// A page that is asked for, and given up with the listing.
-struct Ahead(JoinHandle<Result<Page>>);
-
-impl Ahead {
-    async fn page(mut self) -> Result<Page> {
-        (&mut self.0).await.unwrap_or_else(|err| {
-            Err(Error::new(ErrorKind::Internal, "the task that lists did not come back").with_source(err))
-        })
-    }
-}
-
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -4,7 +4,6 @@
 mod chain;
 mod common;
 mod facts;
-mod listing;
 mod mending;
 mod sent;
 mod service;

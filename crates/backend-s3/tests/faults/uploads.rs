@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use backend_core::{AddOptions, Condition, Content, Effect, ErrorKind, Evidence, Facts, StatOptions, Write};
+use backend_core::{
+    AddOptions, Condition, Content, Effect, ErrorKind, Evidence, Facts, ListOptions, Removal, RemoveOptions,
+    StatOptions, Write,
+};
 use backend_testkit::s3::{FakeS3, Fault, Operation, Options, Request, When};
-use backend_testkit::{Keeper, random};
+use backend_testkit::{Keeper, random, small};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
@@ -109,4 +112,16 @@ async fn evidence_is_what_the_service_compared() {
         let blind = content.clone().with_digests(Vec::new());
         assert_eq!(evidence(facts, &blind).await, Evidence::Acknowledged, "{provider}");
     }
+}
+
+#[tokio::test]
+async fn foreign_keys_do_not_break_a_listing() {
+    let (_server, store) = started(Options { max_keys: 2, ..Options::default() }).await;
+    for name in ["a", "a+b", "a b", "a%2Fb", "ä/ö", "z"] {
+        add(&store, name, &small(name)).await.unwrap();
+    }
+    let n = store.list(&ListOptions::default()).try_collect::<Vec<_>>().await.unwrap().len();
+    assert_eq!(n, 6);
+    let removal = store.remove(&at("a+b"), &RemoveOptions::default()).await.unwrap();
+    assert_eq!(removal, Removal::Erased);
 }
