@@ -3,6 +3,7 @@
 mod about;
 mod add;
 mod beneath;
+mod blocks;
 mod cancel;
 mod commit;
 mod copy;
