@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use backend_core::{Error, ErrorKind, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::from_sqlite;
@@ -82,6 +83,8 @@ pub(super) fn connect(path: &Path, purpose: Purpose, patience: Duration) -> Resu
 fn configure(conn: &Connection, purpose: Purpose, patience: Duration) -> rusqlite::Result<()> {
     conn.busy_timeout(patience)?;
     conn.set_prepared_statement_cache_capacity(PREPARED);
+    // A plan depends on the statement alone. Otherwise SQLite looks at the values, and parses a statement again whenever others are bound to it.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "foreign_keys", "ON")?;
     conn.pragma_update(None, "trusted_schema", "OFF")?;
     // A receipt that was shown must survive a power cut: NORMAL would lose the last commits.

@@ -157,11 +157,14 @@ fn member(conn: &Connection, work: &mut dyn Work) -> Result<()> {
     if conn.is_autocommit() {
         return Err(Error::new(ErrorKind::Unavailable, "the catalog took back a group of writes of which one failed"));
     }
-    execute(conn, if kept { "RELEASE member" } else { "ROLLBACK TO member; RELEASE member" })
+    if !kept {
+        execute(conn, "ROLLBACK TO member")?;
+    }
+    execute(conn, "RELEASE member")
 }
 
 fn execute(conn: &Connection, sql: &str) -> Result<()> {
-    conn.execute_batch(sql).map_err(from_sqlite)
+    conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop).map_err(from_sqlite)
 }
 
 /// Leaves no transaction open.
