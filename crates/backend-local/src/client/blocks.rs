@@ -53,8 +53,8 @@ impl Blocks {
         Self { file, spare: Spare::default() }
     }
 
-    /// Has the medium read. Past the page cache where the file system can do that (open(2), `O_DIRECT`): it is also quicker, and leaves others their cache.
-    /// Elsewhere what the cache has of the range is taken out of it first (`posix_fadvise(2)`; pages that are not written yet stay).
+    /// Has the medium read: what the cache has of the range is taken out of it (posix_fadvise(2); pages that are not written yet stay), and where the file
+    /// system can do that, what is read passes the cache by (open(2), `O_DIRECT`), which is quicker, and does not crowd out what others have there.
     pub(super) fn read_the_medium(&self, range: &Range<u64>) {
         forget(&self.file, range);
         // Where it is not taken, the file is read as it always is.
