@@ -3,6 +3,7 @@
 
 mod common;
 mod copied;
+mod fresh;
 mod kept;
 mod killed;
 mod listed;
