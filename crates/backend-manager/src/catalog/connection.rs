@@ -115,3 +115,27 @@ fn journal(conn: &Connection, path: &Path, patience: Duration) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// An index of some rows only makes SQLite look at what is bound, unless it is told not to.
+    #[test]
+    fn a_statement_is_parsed_once_whatever_is_bound() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let conn = connect(file.path(), Purpose::Write, Duration::ZERO).unwrap();
+        conn.execute_batch(
+            "CREATE TABLE t (a, b); CREATE INDEX some ON t (a) WHERE b = 1; INSERT INTO t VALUES (1, 1)",
+        )
+        .unwrap();
+        let mut statement = conn.prepare("SELECT COUNT(*) FROM t WHERE a = ?1 AND b = ?2").unwrap();
+        for b in [1, 2, 1] {
+            let found: i64 = statement.query_row([1, b], |row| row.get(0)).unwrap();
+            assert_eq!(found, i64::from(b == 1));
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
+}
