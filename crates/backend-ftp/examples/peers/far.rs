@@ -23,12 +23,12 @@ pub(crate) fn compare(stage: &Stage, file: &Path, mib: u64) {
     let near = stage.by_way_of(none.address().port());
     let far = stage.by_way_of(long.address().port());
     let to = stage.path("back");
-    let up = |way: &Way<'_>| way.up(file).verbs;
-    let down = |way: &Way<'_>| way.down(&to).verbs;
+    let up = |way: &Way<'_>| way.ours().up(file, &stage.stored("ours")).unwrap().verbs;
+    let down = |way: &Way<'_>| way.ours().down("ours", &to).unwrap().verbs;
     tell("up", mib, TRIPS_UP, up(&near), up(&far));
     tell("down", mib, TRIPS_DOWN, down(&near), down(&far));
-    beside("up", mib, far.up(file).whole, [far.put(file), far.send(file)]);
-    beside("down", mib, far.down(&to).whole, [far.get(&to), far.fetch(&to)]);
+    beside("up", mib, far.ours().up(file, &stage.stored("ours")).unwrap().whole, [far.put(file), far.send(file)]);
+    beside("down", mib, far.ours().down("ours", &to).unwrap().whole, [far.get(&to), far.fetch(&to)]);
 }
 
 fn tell(what: &str, mib: u64, trips: u32, near: Duration, far: Duration) {

@@ -77,9 +77,9 @@ fn large(stage: &Stage, from: &Path, mib: u64) {
     let (way, to) = (stage.near(), stage.path("back"));
     let (mut up, mut down) = (Best::NONE, Best::NONE);
     for _ in 0..ROUNDS {
-        let ours = way.up(from);
+        let ours = way.ours().up(from, &stage.stored("ours")).unwrap();
         up.count(ours.whole, [way.put(from), way.send(from)], ours.memory);
-        let ours = way.down(&to);
+        let ours = way.ours().down("ours", &to).unwrap();
         down.count(ours.whole, [way.get(&to), way.fetch(&to)], ours.memory);
     }
     up.say(&format!("{mib} MiB up"));

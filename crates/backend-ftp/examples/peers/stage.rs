@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use backend_testkit::real::{Client, FtpTls, SECRET, Server, Taken, program};
+use backend_testkit::real::{Client, FtpTls, SECRET, Server, program};
 use serde_json::json;
 
 /// The server, and a folder beside its data.
@@ -34,7 +34,7 @@ impl Stage {
     }
 
     /// Where the server has a copy.
-    fn stored(&self, name: &str) -> PathBuf {
+    pub(crate) fn stored(&self, name: &str) -> PathBuf {
         self.server.data().join("b").join(name)
     }
 
@@ -56,18 +56,6 @@ impl Way<'_> {
     pub(crate) fn ours(&self) -> Client {
         let connection = json!({ "host": "127.0.0.1", "port": self.port, "path": "/b", "tls": "none" });
         Client { connection, credentials: json!({ "username": "anonymous", "password": SECRET }) }
-    }
-
-    /// Our leaf sends a file.
-    pub(crate) fn up(&self, file: &Path) -> Taken {
-        Client::clear(&self.stage.stored("ours")).unwrap();
-        self.ours().up(file, "ours").unwrap()
-    }
-
-    /// Our leaf fetches what it has sent.
-    pub(crate) fn down(&self, to: &Path) -> Taken {
-        Client::clear(to).unwrap();
-        self.ours().down("ours", to).unwrap()
     }
 
     /// lftp sends a file.

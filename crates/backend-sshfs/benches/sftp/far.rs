@@ -22,13 +22,14 @@ pub(crate) fn compare(stage: &Stage, file: &Path, mib: u64) {
     let near = stage.by_way_of(none.address().port());
     let far = stage.by_way_of(long.address().port());
     let to = stage.path("got");
-    let up = |way: &Way<'_>| way.up(file).verbs;
-    let down = |way: &Way<'_>| way.down(&to).verbs;
+    let up = |way: &Way<'_>| way.ours().up(file, &stage.stored("ours")).unwrap().verbs;
+    let down = |way: &Way<'_>| way.ours().down("ours", &to).unwrap().verbs;
     tell("up", mib, WINDOW_UP, up(&near), up(&far));
     tell("down", mib, WINDOW_DOWN, down(&near), down(&far));
-    let (ours, peers) = (far.up(file), [far.put(file), far.send(file, 4), far.send(file, 64)]);
+    let (ours, peers) =
+        (far.ours().up(file, &stage.stored("ours")).unwrap(), [far.put(file), far.send(file, 4), far.send(file, 64)]);
     beside("up", mib, ours.whole, peers);
-    let (ours, peers) = (far.down(&to), [far.get(&to), far.fetch(&to, 4), far.fetch(&to, 64)]);
+    let (ours, peers) = (far.ours().down("ours", &to).unwrap(), [far.get(&to), far.fetch(&to, 4), far.fetch(&to, 64)]);
     beside("down", mib, ours.whole, peers);
 }
 

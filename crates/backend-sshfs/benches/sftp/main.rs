@@ -77,10 +77,10 @@ fn large(stage: &Stage, from: &Path, mib: u64) {
     let (way, to) = (stage.near(), stage.path("got"));
     let (mut up, mut down) = (Best::NONE, Best::NONE);
     for _ in 0..TURNS {
-        let ours = way.up(from);
+        let ours = way.ours().up(from, &stage.stored("ours")).unwrap();
         let peers = [way.put(from), way.send(from, 4), way.send(from, 64)];
         up.count(ours.whole, peers, ours.memory);
-        let ours = way.down(&to);
+        let ours = way.ours().down("ours", &to).unwrap();
         let peers = [way.get(&to), way.fetch(&to, 4), way.fetch(&to, 64)];
         down.count(ours.whole, peers, ours.memory);
     }

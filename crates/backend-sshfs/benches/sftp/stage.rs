@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use backend_testkit::real::{Client, Server, Sshd, Taken, program};
+use backend_testkit::real::{Client, Server, Sshd, program};
 use serde_json::json;
 
 /// The server, and a folder beside its data.
@@ -56,7 +56,7 @@ impl Stage {
     }
 
     /// Where the server has a copy.
-    fn stored(&self, name: &str) -> PathBuf {
+    pub(crate) fn stored(&self, name: &str) -> PathBuf {
         self.store().join(name)
     }
 }
@@ -70,18 +70,6 @@ impl Way<'_> {
             "known_hosts_file": server.file("known_hosts"),
         });
         Client { connection, credentials: json!({ "username": server.user(), "private_key_path": server.file("id") }) }
-    }
-
-    /// Our leaf sends a file.
-    pub(crate) fn up(&self, file: &Path) -> Taken {
-        Client::clear(&self.stage.stored("ours")).unwrap();
-        self.ours().up(file, "ours").unwrap()
-    }
-
-    /// Our leaf fetches what it has sent.
-    pub(crate) fn down(&self, to: &Path) -> Taken {
-        Client::clear(to).unwrap();
-        self.ours().down("ours", to).unwrap()
     }
 
     /// `sftp` sends a file.

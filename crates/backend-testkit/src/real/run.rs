@@ -56,19 +56,22 @@ enum Job {
 }
 
 impl Client {
-    /// Sends a file.
+    /// Sends a file, to a clean place ([`Client::clear`]): the server has it at `stored`, under the key that is the name there.
     ///
     /// # Errors
-    /// If the process fails: with what it said.
-    pub fn up(&self, file: &Path, key: &str) -> std::result::Result<Taken, Unready> {
-        self.run("up", file, key)
+    /// If the process fails: with what it said; or what stands there cannot be cleared.
+    pub fn up(&self, file: &Path, stored: &Path) -> std::result::Result<Taken, Unready> {
+        Self::clear(stored)?;
+        let key = stored.file_name().and_then(|it| it.to_str());
+        self.run("up", file, key.ok_or_else(|| Unready::new("a file is stored under a name"))?)
     }
 
-    /// Fetches a file.
+    /// Fetches a file, to a clean place.
     ///
     /// # Errors
     /// As [`Client::up`].
     pub fn down(&self, key: &str, file: &Path) -> std::result::Result<Taken, Unready> {
+        Self::clear(file)?;
         self.run("down", file, key)
     }
 
