@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use backend_core::{ByteStream, Content, Error, Progress, Result};
+use backend_core::{ByteStream, Content, Progress, Result};
 use bytes::Bytes;
 use futures::StreamExt;
-use futures::stream;
+use futures::{future, stream};
 use tokio::io::AsyncWriteExt;
 
 use super::control::Control;
@@ -98,19 +98,17 @@ impl Control {
             }
             Err(refusal) => return Err(refusal.error("store")),
         };
-        let mut failure: Option<Error> = None;
-        while failure.is_none() {
-            match source.next().await {
-                Ok(Some(frame)) => {
-                    if let Err(err) = transfer.write_all(&frame).await {
-                        return Err(self.reason("store", err).await);
-                    }
-                    progress.moved(frame.len() as u64);
-                }
-                Ok(None) => break,
-                Err(err) => failure = Some(err),
+        let mut next = source.next().await;
+        while let Ok(Some(frame)) = next {
+            // The next one is read while this one is taken, so that neither waits for the other.
+            let (sent, ahead) = future::join(transfer.write_all(&frame), source.next()).await;
+            if let Err(err) = sent {
+                return Err(self.reason("store", err).await);
             }
+            progress.moved(frame.len() as u64);
+            next = ahead;
         }
+        let failure = next.err();
         // Only the answer says that it is stored: 426 and 451 come behind the last byte too.
         let answer = transfer.finish().await.map_err(|err| failed("store", err));
         progress.alive();
