@@ -2,6 +2,7 @@
 
 mod add;
 mod auth;
+mod behind;
 mod erase;
 mod folders;
 mod health;

@@ -96,6 +96,19 @@ async fn an_upload_that_was_cut_off_goes_on_where_the_server_is() {
 }
 
 #[tokio::test]
+async fn a_long_copy_is_synced_while_it_is_sent_and_a_short_one_at_its_end() {
+    let (server, backend) = begin(Options::default());
+    add(&backend, "short", &random("short", 40 * MIB)).await.unwrap();
+    assert_eq!(server.syncs(), 1);
+    let long = random("long", 70 * MIB + 3);
+    add(&backend, "long", &long).await.unwrap();
+    assert!(3 <= server.syncs(), "{} syncs in all", server.syncs());
+    holds(&backend, "long", &long).await;
+    // The session beside was on the connection that was there.
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
 async fn what_is_wrong_in_the_copy_is_sent_again() {
     let (server, backend) = begin(Options::default());
     let content = random("rotten", 12 * MIB);

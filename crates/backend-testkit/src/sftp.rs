@@ -137,6 +137,11 @@ impl FakeSftp {
         &self.shared.faults
     }
 
+    /// How often `fsync@openssh.com` was asked for so far.
+    pub fn syncs(&self) -> usize {
+        self.shared.syncs.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// How many connections were accepted so far.
     pub fn connections(&self) -> usize {
         self.shared.connections()

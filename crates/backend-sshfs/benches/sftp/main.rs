@@ -132,7 +132,5 @@ async fn main() {
     written(&file, "large", mib << 20).await;
     large(&stage, &file, mib);
     small(&stage).await;
-    // Half of it is enough where everything is slow.
-    written(&file, "far", mib << 19).await;
-    far::compare(&stage, &file, mib / 2);
+    far::compare(&stage, &file, mib);
 }

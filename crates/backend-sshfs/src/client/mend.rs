@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use backend_core::{ErrorKind, Progress, Result, Run};
 use bytes::Bytes;
+use futures::future;
+use tokio::sync::watch;
 
 use super::add::Order;
 use super::look;
@@ -25,19 +27,31 @@ struct There {
 
 impl Sending<'_> {
     /// Fills the copy with everything from `from` on, and closes it: with what is good of what stands there, if that may be kept.
+    /// After this the server has it, on its disk if it can promise that.
     pub(crate) async fn fill(&self, session: &mut Session, handle: &Bytes, from: u64) -> Result<Attrs> {
+        let link = session.slot().filter(|_| self.is_synced(session)).map(|it| it.0.clone());
+        let (tell, certain) = watch::channel(from);
+        let filled = async {
+            self.filled(session, handle, from, tell).await?;
+            self.close(session, handle).await
+        };
+        future::join(filled, self.follow(link, certain)).await.0
+    }
+
+    async fn filled(&self, session: &mut Session, handle: &Bytes, from: u64, tell: watch::Sender<u64>) -> Result<()> {
         let there = match from == 0 && keeps(self.order) && session.features.copy_data {
             true => self.there(session).await?,
             false => None,
         };
-        let Some(there) = there else { return self.send(session, handle, from).await };
-        let mended = self.mend(session, handle, &there).await;
+        let Some(there) = there else {
+            return self.stretch(session, handle, from..self.content.len(), &tell).await;
+        };
+        let mended = self.mend(session, handle, &there, &tell).await;
         if session.is_whole() {
             session.drain().await?;
             session.close(&there.handle).await?;
         }
-        mended?;
-        self.close(session, handle).await
+        mended
     }
 
     /// `None`: nothing can be kept.
@@ -54,7 +68,13 @@ impl Sending<'_> {
         Ok(opened.ok().map(|handle| There { handle, len }))
     }
 
-    async fn mend(&self, session: &mut Session, handle: &Bytes, there: &There) -> Result<()> {
+    async fn mend(
+        &self,
+        session: &mut Session,
+        handle: &Bytes,
+        there: &There,
+        tell: &watch::Sender<u64>,
+    ) -> Result<()> {
         let runs = self.order.mend.as_ref().map(|mend| mend.runs(self.content.len(), there.len)).unwrap_or_default();
         for (range, run) in runs {
             let sent_from = match run {
@@ -62,7 +82,7 @@ impl Sending<'_> {
                 Run::Sent => range.start,
             };
             if sent_from < range.end {
-                self.stretch(session, handle, sent_from..range.end).await?;
+                self.stretch(session, handle, sent_from..range.end, tell).await?;
             }
         }
         Ok(())

@@ -42,6 +42,8 @@ pub(crate) struct Pool {
     reads: Arc<Semaphore>,
     writes: Arc<Semaphore>,
     short: Arc<Semaphore>,
+    /// Of work without which a verb gets on too.
+    beside: Arc<Semaphore>,
     /// One connection is made at a time: servers refuse many strangers at once (sshd_config(5), `MaxStartups`).
     connecting: Semaphore,
 }
@@ -116,6 +118,7 @@ impl Pool {
             reads: places(READS as usize),
             writes: places(WRITES as usize),
             short: places(SHORT),
+            beside: places(1),
             connecting: Semaphore::new(1),
         })
     }
@@ -133,18 +136,46 @@ impl Pool {
         };
         let place = places.clone().acquire_owned().await.map_err(|_| gone())?;
         self.settle().await?;
-        while let Some(session) = self.idle() {
-            let (session, since) = session;
+        let mut lease = match self.ready().await {
+            Some(lease) => lease,
+            None => Lease { session: self.begin().await?, pool: self.clone(), place: None },
+        };
+        lease.place = Some(place);
+        Ok(lease)
+    }
+
+    /// A session beside those that verbs have, if there is one, or the connection has room for one: none is made, nobody waits for it, and there is one at a
+    /// time.
+    pub(crate) async fn beside(self: &Arc<Self>, link: &Arc<Link>) -> Option<Lease> {
+        let place = self.beside.clone().try_acquire_owned().ok()?;
+        let mut lease = match self.ready().await {
+            Some(lease) => lease,
+            None => {
+                let slot = link.slot()?;
+                match self.in_time(self.session_on(slot)).await.ok()?.ok()? {
+                    Ok(session) => Lease { session, pool: self.clone(), place: None },
+                    Err(slot) => {
+                        slot.0.is_full();
+                        return None;
+                    }
+                }
+            }
+        };
+        lease.place = Some(place);
+        Some(lease)
+    }
+
+    /// One that waits to be used.
+    async fn ready(self: &Arc<Self>) -> Option<Lease> {
+        while let Some((session, since)) = self.idle() {
             let mut lease = Lease { session, pool: self.clone(), place: None };
             let is_fresh = self.plan.clock.monotonic().saturating_sub(since) < STALE;
             if is_fresh || self.answers(&mut lease).await {
-                lease.place = Some(place);
-                return Ok(lease);
+                return Some(lease);
             }
             lease.session = Session::dead();
         }
-        let session = self.begin().await?;
-        Ok(Lease { session, pool: self.clone(), place: Some(place) })
+        None
     }
 
     /// How many bytes a transfer may have on their way: the fewer transfers there are, the more.
@@ -186,7 +217,7 @@ impl Pool {
         }
     }
 
-    async fn in_time<T>(&self, what: impl Future<Output = T>) -> Result<T> {
+    pub(crate) async fn in_time<T>(&self, what: impl Future<Output = T>) -> Result<T> {
         let what = std::pin::pin!(what);
         match future::select(what, self.plan.clock.sleep(self.plan.timeout)).await {
             Either::Left((it, _)) => Ok(it),

@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::ops::Range;
+use std::sync::Arc;
 use std::task::Poll;
 
 use backend_core::{ByteStream, Content, Error, ErrorKind, Result};
 use bytes::Bytes;
 use futures::stream::StreamExt;
+use tokio::sync::watch;
 
 use super::AT_ONCE;
 use super::add::Order;
@@ -29,7 +31,7 @@ pub(crate) struct Sending<'a> {
     pub(crate) order: &'a Order,
     pub(crate) temp: &'a Temp,
     pub(crate) root: &'a Root,
-    pub(crate) pool: &'a Pool,
+    pub(crate) pool: &'a Arc<Pool>,
 }
 
 /// Writes that wait for their answers, in the order of the file.
@@ -81,29 +83,34 @@ impl Account {
 }
 
 impl Sending<'_> {
-    /// Sends everything from `from` on, and closes the file: after this the server has it, on its disk if it can promise that.
-    pub(crate) async fn send(&self, session: &mut Session, handle: &Bytes, from: u64) -> Result<Attrs> {
-        self.stretch(session, handle, from..self.content.len()).await?;
-        self.close(session, handle).await
-    }
-
-    /// Sends these bytes, and waits until the server has them.
-    pub(crate) async fn stretch(&self, session: &mut Session, handle: &Bytes, range: Range<u64>) -> Result<()> {
+    /// Sends these bytes, and waits until the server has them. `tell`: how much it has for certain meanwhile.
+    pub(crate) async fn stretch(
+        &self,
+        session: &mut Session,
+        handle: &Bytes,
+        range: Range<u64>,
+        tell: &watch::Sender<u64>,
+    ) -> Result<()> {
         let Range { start: from, end: len } = range;
         let mut source = self.content.open(from..len).await?;
         let mut account = Account { certain: from, ..Account::default() };
+        let mut held = Held { at: from, ..Held::default() };
         let (mut at, mut told, mut is_over) = (from, from, false);
         while !(is_over && account.writes.is_empty()) {
             match self.turn(session, &mut source, &account, is_over).await {
-                Turn::Frame(None) => is_over = true,
+                Turn::Frame(None) => {
+                    is_over = true;
+                    held.flush(session, handle, &mut account);
+                }
                 Turn::Frame(Some(frame)) => {
                     let frame = frame?;
                     at = fits(at + frame.len() as u64, len)?;
-                    put(session, handle, &mut account, at - frame.len() as u64, frame);
+                    held.put(session, handle, &mut account, frame);
                 }
                 Turn::Answer(answer) => {
                     let (id, reply) = answer?;
                     self.count(session, &mut account, id, reply).await?;
+                    tell.send_replace(account.certain);
                 }
             }
             if told + CHECKPOINT <= account.certain {
@@ -115,6 +122,11 @@ impl Sending<'_> {
             true => Ok(()),
             false => Err(changed()),
         }
+    }
+
+    /// Whether the copy is on the server's disk when it is closed.
+    pub(crate) fn is_synced(&self, session: &Session) -> bool {
+        session.features.fsync && self.pool.plan.connection.sync == Sync::Full
     }
 
     /// What comes first: a frame of the source, if there is room for it, or an answer.
@@ -151,9 +163,8 @@ impl Sending<'_> {
 
     /// Holds the length against what was sent, brings it to the disk where that is offered, and closes: in one flight.
     pub(crate) async fn close(&self, session: &mut Session, handle: &Bytes) -> Result<Attrs> {
-        let is_full = session.features.fsync && self.pool.plan.connection.sync == Sync::Full;
         let looked = session.ask(kind::FSTAT, &[Field::Text(handle)]);
-        if is_full {
+        if self.is_synced(session) {
             session.ask(kind::EXTENDED, &[Field::Text(b"fsync@openssh.com"), Field::Text(handle)]);
         }
         let closed = session.ask(kind::CLOSE, &[Field::Text(handle)]);
@@ -182,13 +193,42 @@ impl Sending<'_> {
     }
 }
 
-fn put(session: &mut Session, handle: &Bytes, account: &mut Account, mut at: u64, mut frame: Bytes) {
-    while !frame.is_empty() {
-        let len = usize::try_from(session.features.write).unwrap_or(frame.len()).min(frame.len());
-        let data = frame.split_to(len);
-        let id = session.ask(kind::WRITE, &[Field::Text(handle), Field::Long(at), Field::Text(&data)]);
-        account.sent(id, len as u64);
-        at += len as u64;
+/// Bytes of the source that are not in a write yet, because a write takes more: each has as many as the server takes, however the source cuts them. So there
+/// are fewer to answer.
+#[derive(Debug, Default)]
+struct Held {
+    pieces: Vec<Bytes>,
+    len: usize,
+    /// Where in the file they begin.
+    at: u64,
+}
+
+impl Held {
+    fn push(&mut self, piece: Bytes) {
+        self.len += piece.len();
+        self.pieces.push(piece);
+    }
+
+    /// Puts full writes on their way, with what is held and then a frame.
+    fn put(&mut self, session: &mut Session, handle: &Bytes, account: &mut Account, mut frame: Bytes) {
+        let most = usize::try_from(session.features.write).unwrap_or(usize::MAX);
+        while most <= self.len + frame.len() {
+            self.push(frame.split_to(most - self.len));
+            self.flush(session, handle, account);
+        }
+        self.push(frame);
+    }
+
+    /// Puts what is held on its way.
+    fn flush(&mut self, session: &mut Session, handle: &Bytes, account: &mut Account) {
+        if 0 < self.len {
+            let fields = [Field::Text(handle), Field::Long(self.at), Field::Pieces(&self.pieces)];
+            let id = session.ask(kind::WRITE, &fields);
+            account.sent(id, self.len as u64);
+            self.at += self.len as u64;
+        }
+        self.pieces.clear();
+        self.len = 0;
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) enum Field<'a> {
     Number(u32),
     Long(u64),
     Text(&'a [u8]),
+    /// A text that lies in several places.
+    Pieces(&'a [Bytes]),
     /// Attributes: permissions, or none.
     Mode(Option<u32>),
 }
@@ -105,6 +107,11 @@ pub(crate) fn put(out: &mut BytesMut, kind: u8, id: u32, fields: &[Field<'_>]) {
             Field::Text(text) => {
                 out.put_u32(u32::try_from(text.len()).unwrap_or(u32::MAX));
                 out.put_slice(text);
+            }
+            Field::Pieces(pieces) => {
+                let len: usize = pieces.iter().map(Bytes::len).sum();
+                out.put_u32(u32::try_from(len).unwrap_or(u32::MAX));
+                pieces.iter().for_each(|it| out.put_slice(it));
             }
             Field::Mode(None) => out.put_u32(0),
             Field::Mode(Some(mode)) => {
@@ -255,6 +262,15 @@ mod tests {
         }
         assert_eq!(cut(&mut out).unwrap().unwrap().len(), 32);
         assert!(out.is_empty());
+    }
+
+    #[test]
+    fn a_text_in_pieces_is_one_text() {
+        let (mut whole, mut cut) = (BytesMut::new(), BytesMut::new());
+        put(&mut whole, kind::WRITE, 1, &[Field::Text(b"abcdef"), Field::Long(2)]);
+        let pieces = [Bytes::from_static(b"ab"), Bytes::new(), Bytes::from_static(b"cdef")];
+        put(&mut cut, kind::WRITE, 1, &[Field::Pieces(&pieces), Field::Long(2)]);
+        assert_eq!(whole, cut);
     }
 
     #[test]

@@ -278,6 +278,7 @@ impl Files {
             }
             b"fsync@openssh.com" => {
                 let handle = rest.text()?;
+                self.shared.syncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 match self.open.get(&handle[..]) {
                     Some(Open::File(file)) => file.sync_all().map(|()| Answer::status(id, 0)),
                     _ => Ok(Answer::status(id, 4)),

@@ -28,13 +28,16 @@ pub(super) struct Shared {
     /// Something was given a name by the request that was done last.
     pub(super) is_named: AtomicBool,
     connections: AtomicUsize,
+    /// Files that were brought to the disk when they were asked to be.
+    pub(super) syncs: AtomicUsize,
     cuts: watch::Sender<u64>,
 }
 
 impl Shared {
     pub(super) fn new(opts: Options, folder: PathBuf) -> Self {
-        let (faults, connections) = (Faults::default(), AtomicUsize::new(0));
-        Self { opts, folder, faults, is_named: AtomicBool::new(false), connections, cuts: watch::Sender::new(0) }
+        let (faults, connections, syncs) = (Faults::default(), AtomicUsize::new(0), AtomicUsize::new(0));
+        let (is_named, cuts) = (AtomicBool::new(false), watch::Sender::new(0));
+        Self { opts, folder, faults, is_named, connections, syncs, cuts }
     }
 
     pub(super) fn connections(&self) -> usize {
