@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use backend_core::{ByteStream, Content, Progress, Result};
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::{future, stream};
+use futures::{StreamExt, TryFutureExt, future, stream};
 use tokio::io::AsyncWriteExt;
 
 use super::control::Control;
@@ -101,11 +100,11 @@ impl Control {
         let mut next = source.next().await;
         while let Ok(Some(frame)) = next {
             // The next one is read while this one is taken, so that neither waits for the other.
-            let (sent, ahead) = future::join(transfer.write_all(&frame), source.next()).await;
+            let sent = transfer.write_all(&frame).inspect_ok(|()| progress.moved(frame.len() as u64));
+            let (sent, ahead) = future::join(sent, source.next()).await;
             if let Err(err) = sent {
                 return Err(self.reason("store", err).await);
             }
-            progress.moved(frame.len() as u64);
             next = ahead;
         }
         let failure = next.err();
