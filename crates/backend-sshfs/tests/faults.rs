@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend_core::{
-    AddOptions, Backend, Content, Effect, Entry, Error, ErrorKind, GetOptions, Key, ListOptions, Locator, Mend,
-    Metadata, Result, Settings, StatOptions, Write,
+    AddOptions, Backend, ByteStream, Content, Dag, Effect, Entry, Error, ErrorKind, GetOptions, Key, ListOptions,
+    Locator, Mend, Metadata, Open, Result, Settings, StatOptions, Write,
 };
 use backend_layers::SystemClock;
 use backend_sshfs::Sshfs;
@@ -106,6 +106,52 @@ async fn a_long_copy_is_synced_while_it_is_sent_and_a_short_one_at_its_end() {
     holds(&backend, "long", &long).await;
     // The session beside was on the connection that was there.
     assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_sync_that_failed_while_it_was_sent_is_no_success() {
+    let (server, backend) = begin(Options::default());
+    let long = random("unsynced", 70 * MIB);
+    server.faults().set(Fault::Unsynced);
+    let err = add(&backend, "unsynced", &long).await.unwrap_err();
+    check(&err, ErrorKind::Unavailable, Effect::None);
+    lacks(&backend, "unsynced").await;
+    assert_eq!(temps(&server), 0);
+    add(&backend, "unsynced", &long).await.unwrap();
+    holds(&backend, "unsynced", &long).await;
+}
+
+/// Gives a few bytes, and no more before they are on the server.
+#[derive(Debug)]
+struct Pausing(Arc<FakeSftp>);
+
+#[async_trait::async_trait]
+impl Open for Pausing {
+    async fn open(&self, _: std::ops::Range<u64>) -> Result<ByteStream> {
+        let server = self.0.clone();
+        let rest = futures::stream::once(async move {
+            let is_there = |server: &FakeSftp| {
+                let mut temps = std::fs::read_dir(server.root().join(".ipfs-kit/tmp")).unwrap();
+                temps.any(|it| it.unwrap().metadata().unwrap().len() == 3)
+            };
+            while !is_there(&server) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok(Bytes::from_static(b"def"))
+        });
+        // Empty frames are no bytes.
+        let first = [Bytes::from_static(b"abc"), Bytes::new()].map(Ok);
+        Ok(futures::stream::iter(first).chain(rest).boxed())
+    }
+}
+
+#[tokio::test]
+async fn what_a_source_that_pauses_has_given_is_sent_meanwhile() {
+    let (server, backend) = begin(Options::default());
+    let named = random("pausing", 6);
+    let content = Content::file(*named.cid(), 6, Dag::empty(), Arc::new(Pausing(server)));
+    tokio::time::timeout(Duration::from_secs(20), add(&backend, "pausing", &content)).await.unwrap().unwrap();
+    assert_eq!(read(&backend, "pausing").await.unwrap(), b"abcdef");
 }
 
 #[tokio::test]

@@ -17,32 +17,42 @@ const STEP: u64 = 32 << 20;
 const LONG: u64 = 2 * STEP;
 
 impl Sending<'_> {
-    /// Follows the copy, which is `certain` up to there, until nobody tells of more. Nothing depends on it: what it does not do is done before the copy
-    /// is closed.
-    pub(crate) async fn follow(&self, link: Option<Arc<Link>>, mut certain: watch::Receiver<u64>) {
-        let Some(link) = link.filter(|_| self.content.len().checked_sub(*certain.borrow()) >= Some(LONG)) else {
-            return;
-        };
-        let Some(mut done) = reached(&mut certain, 0).await else { return };
-        let Some(mut lease) = self.pool.beside(&link).await else { return };
+    /// Follows the copy, which is `certain` up to there, until nobody tells of more. What it does not do is done before the copy is closed; but a status
+    /// by which the server says that it could not is answered, because some systems tell of a failed write only whoever asks first.
+    pub(crate) async fn follow(&self, link: Option<Arc<Link>>, mut certain: watch::Receiver<u64>) -> Option<Code> {
+        let link = link.filter(|_| self.content.len().checked_sub(*certain.borrow()) >= Some(LONG))?;
+        let mut done = reached(&mut certain, 0).await?;
+        let mut lease = self.pool.beside(&link).await?;
         let path = self.root.path(&self.temp.path());
-        let opened = self.pool.in_time(open(&mut lease, &path, flag::READ)).await;
-        let Ok(Ok(Ok(handle))) = opened else { return };
+        // For writing, as some systems sync no other.
+        let handle = match self.pool.in_time(open(&mut lease, &path, flag::WRITE)).await {
+            Ok(Ok(Ok(handle))) => handle,
+            Ok(Ok(Err(_))) => return None,
+            Ok(Err(_)) | Err(_) => {
+                lease.abandon();
+                return None;
+            }
+        };
         let sync = [Field::Text(b"fsync@openssh.com"), Field::Text(&handle)];
-        loop {
+        let refused = loop {
             match self.pool.in_time(lease.status(kind::EXTENDED, &sync)).await {
                 Ok(Ok(Code::OK)) => {}
-                // A session whose file is still open is closed where it is given back.
-                Ok(Err(_)) | Err(_) => return,
-                Ok(Ok(_)) => break,
+                Ok(Ok(code)) => break Some(code),
+                Ok(Err(_)) | Err(_) => {
+                    lease.abandon();
+                    return None;
+                }
             }
             match reached(&mut certain, done).await {
                 Some(at) => done = at,
-                None => break,
+                None => break None,
             }
-        }
+        };
         // Whatever it answers: nothing was written by it.
-        let _ = self.pool.in_time(lease.close(&handle)).await;
+        if !matches!(self.pool.in_time(lease.close(&handle)).await, Ok(Ok(_))) {
+            lease.abandon();
+        }
+        refused.filter(|it| *it != Code::UNSUPPORTED)
     }
 }
 

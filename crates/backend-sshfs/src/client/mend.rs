@@ -9,11 +9,11 @@ use futures::future;
 use tokio::sync::watch;
 
 use super::add::Order;
-use super::look;
 use super::send::Sending;
 use super::session::Session;
 use super::temp::open;
 use super::wire::{Attrs, Field, Reply, flag, kind};
+use super::{folders, look};
 use crate::error::Code;
 
 /// Bytes that the server copies at a time, so that it is heard now and then.
@@ -35,7 +35,10 @@ impl Sending<'_> {
             self.filled(session, handle, from, tell).await?;
             self.close(session, handle).await
         };
-        future::join(filled, self.follow(link, certain)).await.0
+        match future::join(filled, self.follow(link, certain)).await {
+            (Ok(_), Some(code)) => Err(folders::explain(session, self.root, "finish the copy", code).await),
+            (filled, _) => filled,
+        }
     }
 
     async fn filled(&self, session: &mut Session, handle: &Bytes, from: u64, tell: watch::Sender<u64>) -> Result<()> {

@@ -107,6 +107,11 @@ impl Lease {
     pub(crate) fn pool(&self) -> &Arc<Pool> {
         &self.pool
     }
+
+    /// Closes the session: nobody is to wait for what is under way on it.
+    pub(crate) fn abandon(mut self) {
+        self.session = Session::dead();
+    }
 }
 
 impl Pool {

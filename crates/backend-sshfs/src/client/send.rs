@@ -52,6 +52,8 @@ struct Sent {
 
 enum Turn {
     Frame(Option<Result<Bytes>>),
+    /// The source pauses, and only what is held is left to send.
+    Pause,
     Answer(Result<(u32, Reply)>),
 }
 
@@ -97,7 +99,8 @@ impl Sending<'_> {
         let mut held = Held { at: from, ..Held::default() };
         let (mut at, mut told, mut is_over) = (from, from, false);
         while !(is_over && account.writes.is_empty()) {
-            match self.turn(session, &mut source, &account, is_over).await {
+            match self.turn(session, &mut source, &account, &held, is_over).await {
+                Turn::Pause => held.flush(session, handle, &mut account),
                 Turn::Frame(None) => {
                     is_over = true;
                     held.flush(session, handle, &mut account);
@@ -129,17 +132,28 @@ impl Sending<'_> {
         session.features.fsync && self.pool.plan.connection.sync == Sync::Full
     }
 
-    /// What comes first: a frame of the source, if there is room for it, or an answer.
-    async fn turn(&self, session: &mut Session, source: &mut ByteStream, account: &Account, is_over: bool) -> Turn {
+    /// What comes first: a frame of the source, if there is room for it, or an answer. What is held of a source that pauses waits for the writes that are on
+    /// their way, and for nothing else.
+    async fn turn(
+        &self,
+        session: &mut Session,
+        source: &mut ByteStream,
+        account: &Account,
+        held: &Held,
+        is_over: bool,
+    ) -> Turn {
         poll_fn(|context| {
             if !account.writes.is_empty()
                 && let Poll::Ready(answer) = session.poll_answer(context)
             {
                 return Poll::Ready(Turn::Answer(answer));
             }
-            match is_over || account.is_full(self.pool.budget()) || session.is_congested() {
-                true => Poll::Pending,
-                false => source.poll_next_unpin(context).map(Turn::Frame),
+            if is_over || account.is_full(self.pool.budget()) || session.is_congested() {
+                return Poll::Pending;
+            }
+            match source.poll_next_unpin(context).map(Turn::Frame) {
+                Poll::Pending if account.writes.is_empty() && 0 < held.len => Poll::Ready(Turn::Pause),
+                turn => turn,
             }
         })
         .await
@@ -205,8 +219,10 @@ struct Held {
 
 impl Held {
     fn push(&mut self, piece: Bytes) {
-        self.len += piece.len();
-        self.pieces.push(piece);
+        if !piece.is_empty() {
+            self.len += piece.len();
+            self.pieces.push(piece);
+        }
     }
 
     /// Puts full writes on their way, with what is held and then a frame.

@@ -21,6 +21,8 @@ pub enum Fault {
     Names(Vec<Vec<u8>>),
     /// The folder of the store holds so many files, `n0000000` and so on, of no bytes.
     Many(usize),
+    /// The next `fsync@openssh.com` fails, and only that: who asks after it is told that all is well, as by systems that tell of a failed write once.
+    Unsynced,
     /// Reads and writes are not answered.
     Silent,
     /// Whoever gives a name waits until this is healed; then the name is given, whoever is gone meanwhile.

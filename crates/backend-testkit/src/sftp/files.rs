@@ -280,6 +280,7 @@ impl Files {
                 let handle = rest.text()?;
                 self.shared.syncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 match self.open.get(&handle[..]) {
+                    Some(Open::File(_)) if self.shared.faults.takes(&Fault::Unsynced) => Ok(Answer::status(id, 4)),
                     Some(Open::File(file)) => file.sync_all().map(|()| Answer::status(id, 0)),
                     _ => Ok(Answer::status(id, 4)),
                 }
