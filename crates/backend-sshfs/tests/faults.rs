@@ -1,77 +1,21 @@
 //! What goes wrong on a server, and what is made of it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
+mod common;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend_core::{
-    AddOptions, Backend, ByteStream, Content, Dag, Effect, Entry, Error, ErrorKind, GetOptions, Key, ListOptions,
-    Locator, Mend, Metadata, Open, Result, Settings, StatOptions, Write,
-};
+use backend_core::{AddOptions, Effect, ErrorKind, GetOptions, ListOptions, Mend, Settings, StatOptions, Write};
 use backend_layers::SystemClock;
 use backend_sshfs::Sshfs;
 use backend_testkit::sftp::{FakeSftp, Fault, Options};
 use backend_testkit::{Keeper, Watch, damaged, random};
-use bytes::Bytes;
 use futures::future::{Either, select};
 use futures::{StreamExt, TryStreamExt};
 
-const MIB: u64 = 1 << 20;
-
-fn begin(opts: Options) -> (Arc<FakeSftp>, Arc<dyn Backend>) {
-    let server = FakeSftp::start(opts).unwrap();
-    let mut settings = Settings::new("far", server.connection(), Arc::new(SystemClock));
-    settings.credentials = server.credentials();
-    (server, Sshfs::open(settings).unwrap())
-}
-
-fn at(key: &str) -> Locator {
-    Locator::new(Key::new(key).unwrap())
-}
-
-fn named(key: &str, write: Write) -> AddOptions {
-    AddOptions { id: Some(at(key).id), write, ..AddOptions::default() }
-}
-
-async fn add(backend: &Arc<dyn Backend>, key: &str, content: &Content) -> Result<Metadata> {
-    backend.add(content, &named(key, Write::default())).await
-}
-
-async fn read(backend: &Arc<dyn Backend>, key: &str) -> Result<Vec<u8>> {
-    let frames: Vec<Bytes> = backend.get(&at(key), &GetOptions::default()).await?.body.try_collect().await?;
-    Ok(frames.concat())
-}
-
-async fn holds(backend: &Arc<dyn Backend>, key: &str, content: &Content) {
-    let wanted: Vec<Bytes> = content.open_all().await.unwrap().try_collect().await.unwrap();
-    assert!(read(backend, key).await.unwrap() == wanted.concat(), "{key}: other bytes came");
-}
-
-async fn lacks(backend: &Arc<dyn Backend>, key: &str) {
-    let err = backend.stat(&at(key), &StatOptions::default()).await.unwrap_err();
-    assert_eq!(err.kind(), ErrorKind::NotFound, "{err:?}");
-}
-
-async fn list(backend: &Arc<dyn Backend>) -> Result<Vec<String>> {
-    let entries: Vec<Entry> = backend.list(&ListOptions::default()).try_collect().await?;
-    let keys = entries.into_iter().map(|entry| match entry {
-        Entry::Content { meta, .. } => meta.at.id.to_string(),
-        other => format!("no content: {other:?}"),
-    });
-    Ok(keys.collect())
-}
-
-/// What lies under temporary names.
-fn temps(server: &FakeSftp) -> usize {
-    std::fs::read_dir(server.root().join(".ipfs-kit/tmp")).map_or(0, Iterator::count)
-}
-
-fn check(err: &Error, kind: ErrorKind, effect: Effect) {
-    assert_eq!((err.kind(), err.effect()), (kind, effect), "{err:?}");
-    let said = format!("{err:?}");
-    assert!(!said.contains("canary") && !said.contains('\u{1b}'), "{said}");
-}
+use common::{MIB, add, at, begin, check, holds, lacks, list, named, read, temps};
 
 #[tokio::test]
 async fn an_upload_that_was_cut_off_goes_on_where_the_server_is() {
@@ -93,65 +37,6 @@ async fn an_upload_that_was_cut_off_goes_on_where_the_server_is() {
     assert!(content.len() <= progress.bytes());
     holds(&backend, "a/cut", &content).await;
     assert_eq!(temps(&server), 0);
-}
-
-#[tokio::test]
-async fn a_long_copy_is_synced_while_it_is_sent_and_a_short_one_at_its_end() {
-    let (server, backend) = begin(Options::default());
-    add(&backend, "short", &random("short", 40 * MIB)).await.unwrap();
-    assert_eq!(server.syncs(), 1);
-    let long = random("long", 70 * MIB + 3);
-    add(&backend, "long", &long).await.unwrap();
-    assert!(3 <= server.syncs(), "{} syncs in all", server.syncs());
-    holds(&backend, "long", &long).await;
-    // The session beside was on the connection that was there.
-    assert_eq!(server.connections(), 1);
-}
-
-#[tokio::test]
-async fn a_sync_that_failed_while_it_was_sent_is_no_success() {
-    let (server, backend) = begin(Options::default());
-    let long = random("unsynced", 70 * MIB);
-    server.faults().set(Fault::Unsynced);
-    let err = add(&backend, "unsynced", &long).await.unwrap_err();
-    check(&err, ErrorKind::Unavailable, Effect::None);
-    lacks(&backend, "unsynced").await;
-    assert_eq!(temps(&server), 0);
-    add(&backend, "unsynced", &long).await.unwrap();
-    holds(&backend, "unsynced", &long).await;
-}
-
-/// Gives a few bytes, and no more before they are on the server.
-#[derive(Debug)]
-struct Pausing(Arc<FakeSftp>);
-
-#[async_trait::async_trait]
-impl Open for Pausing {
-    async fn open(&self, _: std::ops::Range<u64>) -> Result<ByteStream> {
-        let server = self.0.clone();
-        let rest = futures::stream::once(async move {
-            let is_there = |server: &FakeSftp| {
-                let mut temps = std::fs::read_dir(server.root().join(".ipfs-kit/tmp")).unwrap();
-                temps.any(|it| it.unwrap().metadata().unwrap().len() == 3)
-            };
-            while !is_there(&server) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            Ok(Bytes::from_static(b"def"))
-        });
-        // Empty frames are no bytes.
-        let first = [Bytes::from_static(b"abc"), Bytes::new()].map(Ok);
-        Ok(futures::stream::iter(first).chain(rest).boxed())
-    }
-}
-
-#[tokio::test]
-async fn what_a_source_that_pauses_has_given_is_sent_meanwhile() {
-    let (server, backend) = begin(Options::default());
-    let named = random("pausing", 6);
-    let content = Content::file(*named.cid(), 6, Dag::empty(), Arc::new(Pausing(server)));
-    tokio::time::timeout(Duration::from_secs(20), add(&backend, "pausing", &content)).await.unwrap().unwrap();
-    assert_eq!(read(&backend, "pausing").await.unwrap(), b"abcdef");
 }
 
 #[tokio::test]
